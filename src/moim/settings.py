@@ -1,0 +1,390 @@
+"""Every setting of moim: one frozen model, read once by the composition root.
+
+Each field is an environment variable, `MOIM_` and the field's name in capitals. None is needed to
+start a meeting. A name that does not exist and a value that cannot be used stop the start with the
+variable's name and what to do, because a setting that is silently ignored is found out too late.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from moim import platform
+
+PREFIX = "MOIM_"
+KEY_FILE = "secret.key"
+KEY_BYTES = 32
+MIB = 1024 * 1024
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used: its text names the variable and the fix.
+
+    Code: `settings_invalid`.
+    """
+
+    code = "settings_invalid"
+
+
+def _split(value: object) -> object:
+    """Read "a, b c" from an environment variable as a list; JSON in a variable is easy to break."""
+    if isinstance(value, str):
+        return tuple(part for part in re.split(r"[\s,]+", value) if part)
+    return value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What an operator can choose; the descriptions below are the table of the documentation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True
+    )
+
+    # Where it lives
+    data_dir: Path = Field(
+        default_factory=platform.data_folder,
+        description="Folder of the database, the images and the keys. Made when missing.",
+        json_schema_extra={"default_text": "the system's own data folder"},
+    )
+    database_url: str = Field(
+        default_factory=lambda done: sqlite_url(done.get("data_dir", Path())),
+        description="Where rooms and messages are kept, as an SQLAlchemy address with an async "
+        "driver.",
+        json_schema_extra={"default_text": "SQLite in the data folder"},
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        description="The key that signs identities, at least 32 characters; the same on all "
+        "servers of one deployment.",
+        json_schema_extra={"default_text": "made once, kept in the data folder"},
+    )
+
+    # How it is reached
+    host: str = Field(
+        default="localhost",
+        description="Name or address to listen on; `0.0.0.0` or `::` is every one. Browsers give a "
+        "camera to pages over HTTPS or on localhost only.",
+    )
+    port: Port = Field(
+        default=3000,
+        description="TCP port of the pages and sockets; 0 takes any free one.",
+    )
+    lan: bool = Field(
+        default=False,
+        description="Serve the local network: listens everywhere, with HTTPS from a local CA.",
+    )
+    root_path: str = Field(
+        default="",
+        description="Path that moim lives under, such as `/meet`; whether the proxy in front "
+        "strips it does not matter.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Address that people use, such as `https://meet.example.org`, when a proxy is "
+        "in front.",
+    )
+    trusted_proxies: Names = Field(
+        default=("127.0.0.1", "::1"),
+        description="Addresses or networks of proxies whose X-Forwarded-* headers are believed; "
+        "`*` is all.",
+    )
+    allowed_origins: Names = Field(
+        default=(),
+        description="Further origins whose pages may open a socket, such as "
+        "`https://www.example.org`.",
+    )
+    frame_ancestors: Names = Field(
+        default=(),
+        description="Origins that may show moim in a frame.",
+    )
+
+    # Ways between browsers
+    stun: bool = Field(
+        default=True,
+        description="Answer STUN on a UDP port, so that browsers behind a router find each other.",
+    )
+    stun_port: Port = Field(
+        default_factory=lambda done: done.get("port", 3000),
+        description="UDP port of STUN.",
+        json_schema_extra={"default_text": "the number of `MOIM_PORT`"},
+    )
+    stun_urls: Names = Field(
+        default=("own",),
+        description="STUN servers that browsers are told; `own` is this one under the name in the "
+        "reader's address bar. Nobody else's is used unless it is named here.",
+    )
+
+    # Meetings
+    max_participants: int = Field(
+        default=8,
+        ge=2,
+        le=50,
+        description="People in one meeting; every browser sends to every other, so more need more "
+        "upload.",
+    )
+    grace_s: Seconds = Field(
+        default=30,
+        description="Seconds that the seat of a lost connection is kept.",
+    )
+    away_grace_s: Seconds = Field(
+        default=8,
+        description="Seconds that a seat is kept after its page was closed.",
+    )
+    name_max_graphemes: Count = Field(
+        default=40, description="Longest name of a person or a room, in characters as read."
+    )
+    message_max_graphemes: Count = Field(
+        default=4000, description="Longest chat message, in characters as read."
+    )
+
+    # Images
+    image_max_bytes: Count = Field(default=10 * MIB, description="Largest image that is taken.")
+    image_max_pixels: Count = Field(
+        default=40_000_000, description="Most pixels of an image, width times height."
+    )
+    room_images_max_bytes: Count = Field(
+        default=500 * MIB, description="Room for the images of one room, as stored."
+    )
+
+    # What one connection may ask of the server
+    commands_per_s: Annotated[float, Field(gt=0)] = Field(
+        default=20, description="Commands a second that one connection may send for long."
+    )
+    commands_burst: Count = Field(
+        default=100, description="Commands that one connection may send at once."
+    )
+    app_events_per_s: Annotated[float, Field(gt=0)] = Field(
+        default=60, description="Mini-app events a second that one connection may send for long."
+    )
+    app_events_burst: Count = Field(
+        default=120, description="Mini-app events that one connection may send at once."
+    )
+    connections_per_address: Count = Field(
+        default=100,
+        description="Open sockets from one address; people behind one router share an address.",
+    )
+    command_max_bytes: Count = Field(
+        default=128 * 1024, description="Largest command, a session description included."
+    )
+    app_event_max_bytes: Count = Field(
+        default=64 * 1024, description="Largest mini-app event, its binary parts included."
+    )
+    app_event_max_depth: Count = Field(
+        default=16, description="Deepest nesting of a mini-app event."
+    )
+
+    # For whoever runs it
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least important log line that is written."
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="How log lines look; `auto` is console on a terminal, else JSON.",
+    )
+    dev: bool = Field(
+        default=False, description="Development: reloads on save, names causes in error pages."
+    )
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        # A service that changes its working directory must not lose its database.
+        return value.expanduser().absolute()
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("root_path")
+    @classmethod
+    def _one_leading_slash(cls, value: str) -> str:
+        path = "/" + value.strip("/") if value.strip("/") else ""
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+            raise ValueError("write a path such as /meet")
+        return path
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < KEY_BYTES:
+            raise ValueError(
+                f"use at least {KEY_BYTES} characters, for example {secrets.token_urlsafe(32)}"
+            )
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _async_driver(cls, value: str) -> str:
+        scheme = value.partition("://")[0]
+        fixes = {
+            "sqlite": "sqlite+aiosqlite",
+            "postgres": "postgresql+asyncpg",
+            "postgresql": "postgresql+asyncpg",
+        }
+        if scheme in fixes or "://" not in value:
+            raise ValueError(f"start it with {fixes.get(scheme, 'sqlite+aiosqlite')}://")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        return value and _origin(value)
+
+    @field_validator("allowed_origins", "frame_ancestors")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_origin(one) for one in value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if one != "*":
+                try:
+                    ipaddress.ip_network(one)
+                except ValueError:
+                    raise ValueError(
+                        f"{one!r} is no address or network; write 10.0.0.5 or 10.0.0.0/8"
+                    ) from None
+        return value
+
+    @field_validator("stun_urls")
+    @classmethod
+    def _stun_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if one != "own" and not re.fullmatch(r"stuns?:[^\s/?]+", one):
+                raise ValueError(f"{one!r} is no STUN address; write stun:stun.example.org:3478")
+        return value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is no origin; write https://meet.example.org")
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(
+            f"{value!r} has more than an origin; write {parts.scheme}://{parts.hostname}"
+        )
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def sqlite_url(data_dir: Path) -> str:
+    """Give the address of the embedded database in a data folder."""
+    return f"sqlite+aiosqlite:///{(data_dir.expanduser().absolute() / 'moim.db').as_posix()}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings of this process; options of the command line come in as overrides.
+
+    Raises: SettingsError (`settings_invalid`), with one line for each variable.
+    """
+    problems = list(_unknown_names(os.environ))
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        problems += _explained(error)
+        raise SettingsError("\n".join(problems)) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def variable_of(field: str) -> str:
+    """Give the environment variable of a field: `port` is `MOIM_PORT`."""
+    return PREFIX + field.upper()
+
+
+def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
+    known = [variable_of(field) for field in Settings.model_fields]
+    for name in sorted(environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            asked = name.upper().removeprefix(PREFIX).lower()
+            near = difflib.get_close_matches(asked, Settings.model_fields, n=1)
+            hint = (
+                f"did you mean {variable_of(near[0])}?"
+                if near
+                else "`moim settings` lists them all."
+            )
+            yield f"{name} is not a setting of moim; {hint}"
+
+
+def _explained(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False, include_context=False):
+        field = str(problem["loc"][0]) if problem["loc"] else ""
+        said = problem["msg"].removeprefix("Value error, ")
+        # The value of a secret, and of an address with a password in it, stays out of the terminal.
+        shown = "" if field in ("secret", "database_url") else f" (it is {problem['input']!r})"
+        yield f"{variable_of(field)}: {said}{shown}"
+
+
+def signing_key(settings: Settings) -> bytes:
+    """Give the key that signs identities: MOIM_SECRET, or one made once in the data folder.
+
+    Raises: SettingsError when the key file cannot be read or is too short to be a key.
+    """
+    if settings.secret is not None:
+        return settings.secret.get_secret_value().encode()
+    path = settings.data_dir / KEY_FILE
+    try:
+        if not path.exists():
+            platform.create_private_file(path, secrets.token_hex(KEY_BYTES).encode())
+        key = path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: {error.strerror}; set {variable_of('data_dir')} to a folder that moim may "
+            f"write, or {variable_of('secret')}"
+        ) from None
+    if len(key) < KEY_BYTES:
+        raise SettingsError(
+            f"{path} is too short to be a key; delete it to get a new one (people will be asked "
+            "for their names again)"
+        )
+    return key
+
+
+def settings_table() -> str:
+    """Render the documentation's table of settings, so that it cannot drift from the model."""
+    rows = ["| variable | default | what it is for |", "| --- | --- | --- |"]
+    for field, info in Settings.model_fields.items():
+        rows.append(f"| `{variable_of(field)}` | {default_text(field)} | {info.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def default_text(field: str) -> str:
+    """Say the default of a field in words that hold on every machine."""
+    info = Settings.model_fields[field]
+    extra = info.json_schema_extra
+    if isinstance(extra, dict) and "default_text" in extra:
+        return str(extra["default_text"])
+    match info.default:
+        case None | () | "":
+            return "none"
+        case True | False as switch:
+            return "`on`" if switch else "`off`"
+        case tuple() as names:
+            return f"`{', '.join(names)}`"
+        case value:
+            return f"`{value}`"
