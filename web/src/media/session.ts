@@ -1,0 +1,237 @@
+/**
+ * What the meeting asks of its media, whatever carries it: `mesh.ts` today, an SFU later.
+ *
+ * A track is keyed by (identity, source), so it survives a reconnect and a change of plane.
+ * The room decides who is present and what may be played; a session is told by
+ * `setParticipants`, and believes no remote browser about either.
+ */
+import type { Listenable } from './events';
+
+export const SOURCES = ['microphone', 'camera', 'screen_share', 'screen_share_audio'] as const;
+export type Source = (typeof SOURCES)[number];
+
+export const isSource = (value: unknown): value is Source =>
+  (SOURCES as readonly unknown[]).includes(value);
+
+export const kindOf = (source: Source): 'audio' | 'video' =>
+  source === 'microphone' || source === 'screen_share_audio' ? 'audio' : 'video';
+
+/** What a shared screen is for: sharp letters or smooth movement. */
+export type ShareMode = 'text' | 'motion';
+
+// -------------------------------------------------------------------------------- signals
+
+export interface DescriptionData {
+  readonly type: RTCSdpType;
+  readonly sdp: string;
+  /** What the sender of this description sends on each of its transceivers, by mid. */
+  readonly sources: Readonly<Record<string, Source>>;
+}
+
+export type Signal =
+  | { readonly kind: 'description'; readonly data: DescriptionData }
+  | { readonly kind: 'candidate'; readonly data: RTCIceCandidateInit | null };
+
+/**
+ * The two ends of one connection attempt. Each RTCPeerConnection has a random id of its own,
+ * so a reloaded page or a rebuilt connection is told from the one before it, while a page whose
+ * socket reconnected (new sid, same RTCPeerConnection) keeps its media.
+ */
+export interface Link {
+  readonly from: string;
+  /** null until the other end's id is known: "whatever you have, this is a new attempt". */
+  readonly to: string | null;
+}
+
+/** How signals reach another participant: exactly once and in order for each `link.from`. */
+export interface SignalPort {
+  /** Our own identity. */
+  readonly self: string;
+  send(to: string, link: Link, signal: Signal): void;
+  onsignal: ((from: string, link: Link, signal: Signal) => void) | null;
+  /** False for whom the room does not list: their signals are neither handled nor acknowledged. */
+  accepts: (from: string) => boolean;
+  /** Stops resending to this identity, and forgets what came from it. */
+  forget(identity: string, link?: string): void;
+}
+
+// ------------------------------------------------------------------------- who and what
+
+/** A participant as the room lists it. */
+export interface Listed {
+  readonly identity: string;
+  readonly sid: string;
+  /**
+   * What the room says is published and not muted: the sources that may be played here.
+   * Left out: `allow` decides, and nothing is allowed until it was called.
+   */
+  readonly allowed?: readonly Source[];
+}
+
+export interface PublishOptions {
+  /**
+   * Left out, a source stays as muted as it was (a first publication is not muted):
+   * a changed device or a reconnect never raises the media state.
+   */
+  readonly muted?: boolean;
+  /** screen_share only; `text` unless said. */
+  readonly mode?: ShareMode;
+  /** Upper bounds for one receiver; the session lowers them as the room grows. */
+  readonly maxBitrate_bps?: number;
+  readonly maxFramerate?: number;
+}
+
+/** What we send. `track` is null while a camera is muted: its device is released. */
+export interface LocalTrack {
+  readonly source: Source;
+  readonly track: MediaStreamTrack | null;
+  readonly muted: boolean;
+  readonly mode: ShareMode | null;
+}
+
+/** What another participant sends us. The `track` is silent and black while not `allowed`. */
+export interface RemoteTrack {
+  readonly identity: string;
+  readonly source: Source;
+  readonly track: MediaStreamTrack;
+  /** For `srcObject`: holds this track alone, and is the same object for the track's life. */
+  readonly stream: MediaStream;
+  readonly allowed: boolean;
+}
+
+export type PeerState = 'connecting' | 'connected' | 'reconnecting' | 'failed' | 'closed';
+
+/** How packets reach a participant, from the selected candidate pair. */
+export interface Path {
+  /** The worse of the two ends: relay > prflx > srflx > host. */
+  readonly type: RTCIceCandidateType;
+  readonly direct: boolean;
+  readonly protocol: 'udp' | 'tcp';
+  /** How we reach our relay, where there is one. */
+  readonly relay_protocol: 'udp' | 'tcp' | 'tls' | null;
+}
+
+export interface Peer {
+  readonly identity: string;
+  readonly sid: string;
+  readonly state: PeerState;
+  readonly path: Path | null;
+  /** True once the data channel to this participant is open. */
+  readonly data: boolean;
+}
+
+export interface SessionEvents {
+  track: { readonly change: 'added' | 'changed' | 'removed'; readonly track: RemoteTrack };
+  peer: Peer;
+  /**
+   * Our own publication changed. `ended` means that the browser or the device ended it: a share
+   * stopped from the browser's own bar, a camera unplugged, a phone call on iOS.
+   */
+  local: { readonly source: Source; readonly local: LocalTrack | null; readonly ended: boolean };
+  /** Not for the user: something that a peer did wrong or that was recovered from. */
+  warning: { readonly identity: string | null; readonly code: string; readonly detail: string };
+}
+
+// ----------------------------------------------------------------------------------- data
+
+export interface Delivery {
+  /** Identities whose channel took the message (sent or queued behind back-pressure). */
+  readonly sent: readonly string[];
+  readonly refused: Readonly<Record<string, 'closed' | 'congested'>>;
+}
+
+/** Small JSON messages straight to the others: chat while the server is away. */
+export interface DataPort {
+  /** @throws MediaError `message_too_long` above `DATA_LIMIT_BYTES`. */
+  send(topic: string, payload: unknown, to?: readonly string[]): Delivery;
+  /** `from` is whose connection it came through, never what the message says. */
+  on(topic: string, handler: (from: string, payload: unknown) => void): () => void;
+  /** Identities with an open channel. */
+  reachable(): readonly string[];
+}
+
+/** Every browser takes 16 KiB in one message. Source: RFC 8831 section 6.6. */
+export const DATA_LIMIT_BYTES = 16 * 1024;
+
+// ---------------------------------------------------------------------------------- stats
+
+/** What was exchanged to build a connection, for the "behind the scenes" panel. */
+export interface Negotiation {
+  readonly offers_sent: number;
+  readonly offers_received: number;
+  readonly answers_sent: number;
+  readonly answers_received: number;
+  readonly offers_ignored: number;
+  readonly ice_restarts: number;
+  readonly candidates_sent: Readonly<Record<string, number>>;
+  readonly candidates_received: Readonly<Record<string, number>>;
+}
+
+/** One peer's raw figures; `quality.ts` makes sense of them. */
+export interface PeerStats {
+  readonly identity: string;
+  readonly sid: string;
+  readonly state: PeerState;
+  readonly polite: boolean;
+  readonly signaling_state: RTCSignalingState;
+  readonly ice_state: RTCIceConnectionState;
+  readonly negotiation: Negotiation;
+  /** Source by mid, for each direction. */
+  readonly sends: Readonly<Record<string, Source>>;
+  readonly receives: Readonly<Record<string, Source>>;
+  /** null where the connection was closed under the call. */
+  readonly report: RTCStatsReport | null;
+}
+
+// -------------------------------------------------------------------------------- session
+
+export interface MediaSession extends Listenable<SessionEvents> {
+  readonly data: DataPort;
+  /**
+   * Sends `track` as `source`, or replaces the track that was sent before, without renegotiation.
+   * The session owns the track from here: it stops it when replaced, unpublished or closed.
+   */
+  publish(source: Source, track: MediaStreamTrack, options?: PublishOptions): Promise<void>;
+  unpublish(source: Source): Promise<void>;
+  /**
+   * A muted microphone is silent before this returns; it stays captured, so that "you are
+   * talking while muted" can be said. A muted camera's device is stopped (its light goes out);
+   * to turn it on again, `publish` a new track with `muted: false`.
+   * @throws MediaError `not_published`; `track_needed` for a camera to be turned on.
+   */
+  setMuted(source: Source, muted: boolean): Promise<void>;
+  setShareMode(mode: ShareMode): void;
+  local(source: Source): LocalTrack | null;
+
+  /** The others in the room, without ourselves. Whoever is not listed is torn down at once. */
+  setParticipants(participants: readonly Listed[]): void;
+  /** Whether the room lets this source be heard or seen here. */
+  allow(identity: string, source: Source, on: boolean): void;
+  remoteTracks(): readonly RemoteTrack[];
+  peers(): readonly Peer[];
+
+  /** Looks for a new network path to everyone, or to one; seats and tracks stay. */
+  restartIce(identity?: string): void;
+  setIceServers(servers: readonly RTCIceServer[]): void;
+  stats(): Promise<readonly PeerStats[]>;
+  /** Leaves the call and stops our tracks, unless they move on to another session. */
+  close(options?: { readonly keepTracks?: boolean }): void;
+}
+
+export type MediaErrorCode =
+  | 'closed'
+  | 'not_published'
+  | 'track_needed'
+  | 'wrong_kind'
+  | 'message_too_long';
+
+/** Refusals of this folder; `code` is API, the message is for developers. */
+export class MediaError extends Error {
+  override readonly name = 'MediaError';
+  constructor(
+    readonly code: MediaErrorCode,
+    message: string = code,
+  ) {
+    super(message);
+  }
+}
