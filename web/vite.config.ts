@@ -1,0 +1,62 @@
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { paraglideVitePlugin } from "@inlang/paraglide-js";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import browserslistToEsbuild from "browserslist-to-esbuild";
+import { defineConfig } from "vitest/config";
+import { precompress } from "./precompress.config";
+
+const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/**
+ * The room page's program, and one entry for each style or script of the server-rendered pages
+ * (`src/pages/*`). The server finds their hashed names in `.vite/manifest.json`.
+ */
+const pages = existsSync(here("src/pages")) ? readdirSync(here("src/pages")).sort() : [];
+const entries = [
+  "src/main.ts",
+  ...pages.filter((name) => /\.(?:ts|css)$/.test(name)).map((name) => `src/pages/${name}`),
+];
+
+export default defineConfig(({ mode }) => ({
+  // Relative addresses: moim works under any sub-path without a second build.
+  base: "./",
+  publicDir: false,
+  plugins: [
+    paraglideVitePlugin({
+      project: here("./project.inlang"),
+      outdir: here("./src/paraglide"),
+      // `<html lang>`, written by the server, decides: see `overwriteGetLocale` in main.ts.
+      strategy: ["custom-document", "baseLocale"],
+      emitGitIgnore: false,
+      emitReadme: false,
+    }),
+    svelte(),
+    ...(mode === "production" ? [precompress()] : []),
+  ],
+  build: {
+    outDir: here("../src/moim/http/static/app"),
+    // While watching, a page may still load the files of the build before this one.
+    emptyOutDir: mode === "production",
+    manifest: true,
+    target: browserslistToEsbuild(undefined, { path: here(".") }),
+    // A data: address would be refused by the Content-Security-Policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    sourcemap: mode !== "production",
+    minify: mode === "production",
+    rolldownOptions: {
+      input: entries.map(here),
+    },
+  },
+  // Vitest would otherwise load Svelte's server build.
+  resolve: process.env["VITEST"] ? { conditions: ["browser"] } : {},
+  test: {
+    include: ["tests/**/*.test.ts", "src/**/*.test.ts"],
+    environment: "node",
+    passWithNoTests: true,
+    restoreMocks: true,
+    unstubGlobals: true,
+  },
+}));
