@@ -1,0 +1,122 @@
+"""The state of a room as everybody folds it: frozen values, the same in Python and on the wire.
+
+A viewer's snapshot is a `Room` with what they may not see left out, so `apply` folds both.
+"""
+
+from typing import Literal
+
+from pydantic import Field, SerializeAsAny
+
+from moim.meeting.errors import ErrorCode, Refused
+from moim.meeting.feature import Frozen, Slice
+from moim.meeting.ids import (
+    SYSTEM,
+    Identity,
+    MeetingId,
+    Role,
+    RoomId,
+    ShareMode,
+    Sid,
+    Source,
+    Stream,
+)
+
+
+class Track(Frozen):
+    """A published source. It stays listed while it is muted."""
+
+    source: Source
+    muted: bool
+    by: Identity | None = None
+    """Who muted it, when that was not its owner."""
+    mode: ShareMode | None = None
+
+
+class Participant(Frozen):
+    """One seat in a meeting."""
+
+    identity: Identity
+    sid: Sid
+    name: str
+    role: Role
+    joined_ms: int
+    tracks: dict[Source, Track] = Field(default={})
+
+
+class Meeting(Frozen):
+    """One live session, from the first join to the last leave."""
+
+    id: MeetingId
+    epoch: int
+    """Grows with each meeting and each move to another media plane; signals carry it."""
+    started_ms: int
+    plane: Literal["mesh", "sfu"] = "mesh"
+
+
+class Barred(Frozen):
+    """Somebody who was removed and may not come back until a host lets them."""
+
+    identity: Identity
+    name: str
+
+
+class Room(Frozen):
+    """The durable place with a link, and the meeting that may be going on in it."""
+
+    id: RoomId
+    slug: str = ""
+    name: str = ""
+    listed: bool = False
+    locked: bool = False
+    created_ms: int = 0
+    owner: Identity = SYSTEM
+    roles: dict[Identity, Role] = Field(default={})
+    epoch: int = 0
+    meeting: Meeting | None = None
+    participants: tuple[Participant, ...] = ()
+    """In the order of joining, which is the order of the tiles."""
+    barred: tuple[Barred, ...] = ()
+    """Only hosts see it."""
+    slices: dict[str, SerializeAsAny[Slice]] = Field(default_factory=dict)
+    streams: dict[Stream, int] = Field(default={})
+    """The last seq of each stream that the viewer may see."""
+
+    @property
+    def seq(self) -> int:
+        """The last number given in this room, as far as its holder can see."""
+        return max(self.streams.values(), default=0)
+
+    def role_of(self, identity: Identity) -> Role:
+        return self.roles.get(identity, Role.GUEST)
+
+    def is_host(self, identity: Identity) -> bool:
+        return identity == SYSTEM or self.role_of(identity) is Role.HOST
+
+    def find(self, identity: Identity) -> Participant | None:
+        return next((p for p in self.participants if p.identity == identity), None)
+
+    def present(self, identity: Identity) -> Participant:
+        """The actor's own seat. Raises: `not_present`."""
+        found = self.find(identity)
+        if found is None:
+            raise Refused(ErrorCode.NOT_PRESENT)
+        return found
+
+    def target(self, identity: Identity) -> Participant:
+        """Somebody else's seat. Raises: `participant_unknown`."""
+        found = self.find(identity)
+        if found is None:
+            raise Refused(ErrorCode.PARTICIPANT_UNKNOWN)
+        return found
+
+    def demand_host(self, identity: Identity) -> None:
+        """Raises: `not_present`, `not_host`."""
+        if identity != SYSTEM:
+            self.present(identity)
+        if not self.is_host(identity):
+            raise Refused(ErrorCode.NOT_HOST)
+
+    def with_participant(self, changed: Participant) -> "Room":
+        """The room with one seat changed in its place."""
+        seats = tuple(changed if p.identity == changed.identity else p for p in self.participants)
+        return self.but(participants=seats)
