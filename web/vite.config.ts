@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { paraglideVitePlugin } from "@inlang/paraglide-js";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import browserslistToEsbuild from "browserslist-to-esbuild";
 import { defineConfig } from "vitest/config";
-import { precompress } from "./precompress.config";
+import { messages } from "./messages.config.ts";
+import { precompress } from "./precompress.config.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -22,18 +22,7 @@ export default defineConfig(({ mode }) => ({
   // Relative addresses: moim works under any sub-path without a second build.
   base: "./",
   publicDir: false,
-  plugins: [
-    paraglideVitePlugin({
-      project: here("./project.inlang"),
-      outdir: here("./src/paraglide"),
-      // `<html lang>`, written by the server, decides: see `overwriteGetLocale` in main.ts.
-      strategy: ["custom-document", "baseLocale"],
-      emitGitIgnore: false,
-      emitReadme: false,
-    }),
-    svelte(),
-    ...(mode === "production" ? [precompress()] : []),
-  ],
+  plugins: [messages(), svelte(), ...(mode === "production" ? [precompress()] : [])],
   build: {
     outDir: here("../src/moim/http/static/app"),
     // While watching, a page may still load the files of the build before this one.
