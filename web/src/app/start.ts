@@ -1,0 +1,72 @@
+/** What the server wrote into the page: enough to show the pre-join page without a connection. */
+
+export type Locale = "en" | "ko";
+export type Role = "host" | "guest";
+
+export interface Start {
+  /** The path that moim lives under, without a slash at its end ("" or "/meet"). */
+  readonly base: string;
+  readonly room: {
+    readonly slug: string;
+    readonly name: string;
+    readonly listed: boolean;
+    readonly locked: boolean;
+    readonly people: number;
+    readonly capacity: number;
+  };
+  readonly me: {
+    readonly identity: string;
+    readonly role: Role | null;
+    readonly name: string | null;
+  };
+  readonly csrf: string;
+  readonly locale: Locale;
+  readonly version: string;
+  readonly ice_servers: readonly RTCIceServer[];
+  readonly guest_link: string;
+  /** Shown once, right after the room was made. */
+  readonly host_link: string | null;
+  readonly limits: Limits;
+}
+
+/** Counted in graphemes or bytes; a server that names fewer leaves the rest at our own bounds. */
+export interface Limits {
+  readonly name_graphemes: number;
+  readonly text_graphemes: number;
+  readonly image_bytes: number;
+}
+
+const LIMITS: Limits = {
+  name_graphemes: 40,
+  text_graphemes: 4000,
+  image_bytes: 10 * 1024 * 1024,
+};
+
+/** The limits as given, with ours where one is missing or is no number. */
+export function limitsFrom(given: unknown): Limits {
+  const record = typeof given === "object" && given !== null ? given : {};
+  const pick = (...names: string[]): number | null => {
+    for (const name of names) {
+      const value = (record as Record<string, unknown>)[name];
+      if (typeof value === "number" && value > 0) return value;
+    }
+    return null;
+  };
+  return {
+    name_graphemes: pick("name_graphemes") ?? LIMITS.name_graphemes,
+    text_graphemes: pick("text_graphemes", "message_graphemes") ?? LIMITS.text_graphemes,
+    image_bytes: pick("image_bytes") ?? LIMITS.image_bytes,
+  };
+}
+
+export function readStart(page: Document): Start | null {
+  const text = page.getElementById("moim-start")?.textContent;
+  if (!text) return null;
+  const given = JSON.parse(text) as Start;
+  return {
+    ...given,
+    base: given.base.replace(/\/$/u, ""),
+    locale: given.locale === "ko" ? "ko" : "en",
+    limits: limitsFrom(given.limits),
+  };
+}

@@ -1,0 +1,58 @@
+/** Cuts a message into text and links. Only http, https and mailto become links; all else stays text. */
+
+export type Piece =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "link"; readonly text: string; readonly href: string };
+
+const CANDIDATE = /(?:https?:\/\/|mailto:|www\.)[^\s<>"'`\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/giu;
+const TRAILING = /[.,;:!?…。、·'"”’]+$/u;
+const SAFE = new Set(["http:", "https:", "mailto:"]);
+
+export function linkify(text: string): Piece[] {
+  const pieces: Piece[] = [];
+  let end = 0;
+  for (const match of text.matchAll(CANDIDATE)) {
+    const shown = trimmed(match[0]);
+    const href = safeHref(shown);
+    if (href === null) continue;
+    if (match.index > end) pieces.push({ kind: "text", text: text.slice(end, match.index) });
+    pieces.push({ kind: "link", text: shown, href });
+    end = match.index + shown.length;
+  }
+  if (end < text.length) pieces.push({ kind: "text", text: text.slice(end) });
+  return pieces;
+}
+
+/** Punctuation after an address belongs to the sentence, and so does a bracket that it did not open. */
+function trimmed(address: string): string {
+  let shown = address;
+  for (;;) {
+    const before = shown;
+    shown = shown.replace(TRAILING, "");
+    for (const [open, close] of [
+      ["(", ")"],
+      ["[", "]"],
+      ["{", "}"],
+    ] as const) {
+      if (shown.endsWith(close) && shown.split(close).length > shown.split(open).length) {
+        shown = shown.slice(0, -1);
+      }
+    }
+    if (shown === before) return shown;
+  }
+}
+
+function safeHref(shown: string): string | null {
+  const address = /^www\./iu.test(shown) ? `https://${shown}` : shown;
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    return null;
+  }
+  if (!SAFE.has(url.protocol)) return null;
+  if (url.protocol !== "mailto:" && !url.hostname) return null;
+  // A name and password before the host make one site look like another.
+  if (url.username || url.password) return null;
+  return url.href;
+}
