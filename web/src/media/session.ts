@@ -5,19 +5,19 @@
  * The room decides who is present and what may be played; a session is told by
  * `setParticipants`, and believes no remote browser about either.
  */
-import type { Listenable } from './events';
+import type { Listenable } from "./events";
 
-export const SOURCES = ['microphone', 'camera', 'screen_share', 'screen_share_audio'] as const;
+export const SOURCES = ["microphone", "camera", "screen_share", "screen_share_audio"] as const;
 export type Source = (typeof SOURCES)[number];
 
 export const isSource = (value: unknown): value is Source =>
   (SOURCES as readonly unknown[]).includes(value);
 
-export const kindOf = (source: Source): 'audio' | 'video' =>
-  source === 'microphone' || source === 'screen_share_audio' ? 'audio' : 'video';
+export const kindOf = (source: Source): "audio" | "video" =>
+  source === "microphone" || source === "screen_share_audio" ? "audio" : "video";
 
 /** What a shared screen is for: sharp letters or smooth movement. */
-export type ShareMode = 'text' | 'motion';
+export type ShareMode = "text" | "motion";
 
 // -------------------------------------------------------------------------------- signals
 
@@ -29,8 +29,8 @@ export interface DescriptionData {
 }
 
 export type Signal =
-  | { readonly kind: 'description'; readonly data: DescriptionData }
-  | { readonly kind: 'candidate'; readonly data: RTCIceCandidateInit | null };
+  | { readonly kind: "description"; readonly data: DescriptionData }
+  | { readonly kind: "candidate"; readonly data: RTCIceCandidateInit | null };
 
 /**
  * The two ends of one connection attempt. Each RTCPeerConnection has a random id of its own,
@@ -51,6 +51,8 @@ export interface SignalPort {
   onsignal: ((from: string, link: Link, signal: Signal) => void) | null;
   /** False for whom the room does not list: their signals are neither handled nor acknowledged. */
   accepts: (from: string) => boolean;
+  /** Signals to this identity that it has not acknowledged yet. */
+  pending(identity: string): number;
   /** Stops resending to this identity, and forgets what came from it. */
   forget(identity: string, link?: string): void;
 }
@@ -99,16 +101,16 @@ export interface RemoteTrack {
   readonly allowed: boolean;
 }
 
-export type PeerState = 'connecting' | 'connected' | 'reconnecting' | 'failed' | 'closed';
+export type PeerState = "connecting" | "connected" | "reconnecting" | "failed" | "closed";
 
 /** How packets reach a participant, from the selected candidate pair. */
 export interface Path {
   /** The worse of the two ends: relay > prflx > srflx > host. */
   readonly type: RTCIceCandidateType;
   readonly direct: boolean;
-  readonly protocol: 'udp' | 'tcp';
+  readonly protocol: "udp" | "tcp";
   /** How we reach our relay, where there is one. */
-  readonly relay_protocol: 'udp' | 'tcp' | 'tls' | null;
+  readonly relay_protocol: "udp" | "tcp" | "tls" | null;
 }
 
 export interface Peer {
@@ -121,7 +123,7 @@ export interface Peer {
 }
 
 export interface SessionEvents {
-  track: { readonly change: 'added' | 'changed' | 'removed'; readonly track: RemoteTrack };
+  track: { readonly change: "added" | "changed" | "removed"; readonly track: RemoteTrack };
   peer: Peer;
   /**
    * Our own publication changed. `ended` means that the browser or the device ended it: a share
@@ -137,7 +139,7 @@ export interface SessionEvents {
 export interface Delivery {
   /** Identities whose channel took the message (sent or queued behind back-pressure). */
   readonly sent: readonly string[];
-  readonly refused: Readonly<Record<string, 'closed' | 'congested'>>;
+  readonly refused: Readonly<Record<string, "closed" | "congested">>;
 }
 
 /** Small JSON messages straight to the others: chat while the server is away. */
@@ -219,15 +221,11 @@ export interface MediaSession extends Listenable<SessionEvents> {
 }
 
 export type MediaErrorCode =
-  | 'closed'
-  | 'not_published'
-  | 'track_needed'
-  | 'wrong_kind'
-  | 'message_too_long';
+  "closed" | "not_published" | "track_needed" | "wrong_kind" | "message_too_long";
 
 /** Refusals of this folder; `code` is API, the message is for developers. */
 export class MediaError extends Error {
-  override readonly name = 'MediaError';
+  override readonly name = "MediaError";
   constructor(
     readonly code: MediaErrorCode,
     message: string = code,

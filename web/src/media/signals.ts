@@ -1,0 +1,284 @@
+/**
+ * Descriptions and candidates, exactly once and in order, over a relay that may lose, double and
+ * reorder them (a server that restarts, a socket that reconnects).
+ *
+ * Each signal has a number `n` that is never used again by this page, and names its link: the
+ * connection attempt it belongs to and the number that attempt began with. The receiver
+ * acknowledges every signal it has, handles those of one attempt in the order of their numbers,
+ * and each once. The sender repeats with back-off until the acknowledgement or until the
+ * participant is gone. A signal of another epoch is dropped by whoever sees it.
+ *
+ * On the wire (the link travels inside `data`, which the server passes on unread):
+ *
+ *     signal.send {to, epoch, n, kind, data: {..., link: {from, to, first}}}  ->  signal {from, payload}
+ *     signal.ack  {to, epoch, n}                                             ->  signal.acked {from, payload}
+ *
+ * A client without links is served too: its numbers then begin at 0 or 1 and it has one attempt.
+ */
+import { isSource, type Link, type Signal, type SignalPort, type Source } from "./session";
+
+export interface RelayFrame {
+  readonly from: string;
+  readonly payload: unknown;
+}
+
+/** The unreliable way: the socket's commands and passing events. */
+export interface SignalRelay {
+  /** What it returns is not waited for; a rejection is taken as a loss. */
+  send(command: "signal.send" | "signal.ack", fields: Record<string, unknown>): unknown;
+  on(event: "signal" | "signal.acked", handler: (frame: RelayFrame) => void): () => void;
+}
+
+export interface SignalsOptions {
+  readonly self: string;
+  readonly epoch: number;
+  readonly relay: SignalRelay;
+  /** Where the numbers begin; random unless a test says. */
+  readonly firstNumber?: number;
+}
+
+/** First wait for an acknowledgement; it grows by half each time up to the last. */
+const RESEND_FIRST_MS = 250;
+const RESEND_LAST_MS = 3_000;
+/** A cooperative browser has some forty signals in flight; beyond this the sender is broken. */
+const EARLY_LIMIT = 256;
+/** Attempts of one participant whose place in the order is remembered. */
+const ATTEMPT_LIMIT = 8;
+const SDP_LIMIT = 256 * 1024;
+
+interface Outgoing {
+  readonly to: string;
+  readonly link: string;
+  readonly fields: Record<string, unknown>;
+  wait_ms: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+interface Attempt {
+  next: number;
+  /** Arrived and not yet handled; a null signal is one that we cannot read and skip in its turn. */
+  readonly early: Map<number, { link: Link; signal: Signal | null }>;
+}
+
+export class ReliableSignals implements SignalPort {
+  readonly self: string;
+  onsignal: SignalPort["onsignal"] = null;
+  accepts: SignalPort["accepts"] = () => false;
+
+  private epoch: number;
+  private number: number;
+  private readonly relay: SignalRelay;
+  private readonly waiting = new Map<number, Outgoing>();
+  private readonly firsts = new Map<string, number>();
+  private readonly attempts = new Map<string, Map<string, Attempt>>();
+  private readonly unsubscribe: (() => void)[];
+
+  constructor({ self, epoch, relay, firstNumber }: SignalsOptions) {
+    this.self = self;
+    this.epoch = epoch;
+    this.relay = relay;
+    // Random, so that a late acknowledgement for the page before this one fits none of ours.
+    this.number = firstNumber ?? 1 + Math.floor(Math.random() * 1e9);
+    this.unsubscribe = [
+      relay.on("signal", (frame) => this.received(frame)),
+      relay.on("signal.acked", (frame) => this.acked(frame)),
+    ];
+  }
+
+  send(to: string, link: Link, signal: Signal): void {
+    const n = this.number++;
+    const key = attemptKey(to, link.from);
+    const first = this.firsts.get(key) ?? n;
+    this.firsts.set(key, first);
+    // The last candidate (null) is spelt as an empty one: a null could not carry the link.
+    const data: object = signal.data ?? { candidate: "" };
+    const fields = {
+      to,
+      epoch: this.epoch,
+      n,
+      kind: signal.kind,
+      data: { ...data, link: { from: link.from, to: link.to, first } },
+    };
+    const outgoing: Outgoing = {
+      to,
+      link: link.from,
+      fields,
+      wait_ms: RESEND_FIRST_MS,
+      timer: undefined,
+    };
+    this.waiting.set(n, outgoing);
+    this.transmit(outgoing);
+  }
+
+  forget(identity: string, link?: string): void {
+    for (const [n, outgoing] of this.waiting) {
+      if (outgoing.to !== identity || (link !== undefined && outgoing.link !== link)) continue;
+      clearTimeout(outgoing.timer);
+      this.waiting.delete(n);
+    }
+    if (link !== undefined) {
+      this.firsts.delete(attemptKey(identity, link));
+      return;
+    }
+    this.attempts.delete(identity);
+    const prefix = attemptKey(identity, "");
+    for (const key of this.firsts.keys()) if (key.startsWith(prefix)) this.firsts.delete(key);
+  }
+
+  /** A new plane or meeting: nothing of the old one is repeated or handled any more. */
+  setEpoch(epoch: number): void {
+    if (epoch === this.epoch) return;
+    this.epoch = epoch;
+    for (const outgoing of this.waiting.values()) clearTimeout(outgoing.timer);
+    this.waiting.clear();
+    this.firsts.clear();
+    this.attempts.clear();
+  }
+
+  /** The socket is back: what waits is sent now, not at the end of its back-off. */
+  flush(): void {
+    for (const outgoing of this.waiting.values()) {
+      clearTimeout(outgoing.timer);
+      outgoing.wait_ms = RESEND_FIRST_MS;
+      this.transmit(outgoing);
+    }
+  }
+
+  pending(identity: string): number {
+    let count = 0;
+    for (const outgoing of this.waiting.values()) if (outgoing.to === identity) count += 1;
+    return count;
+  }
+
+  close(): void {
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+    for (const outgoing of this.waiting.values()) clearTimeout(outgoing.timer);
+    this.waiting.clear();
+    this.firsts.clear();
+    this.attempts.clear();
+    this.onsignal = null;
+    this.accepts = () => false;
+  }
+
+  private transmit(outgoing: Outgoing): void {
+    outgoing.timer = setTimeout(() => this.transmit(outgoing), outgoing.wait_ms);
+    outgoing.wait_ms = Math.min(outgoing.wait_ms * 1.5, RESEND_LAST_MS);
+    this.relayed("signal.send", outgoing.fields);
+  }
+
+  private relayed(command: "signal.send" | "signal.ack", fields: Record<string, unknown>): void {
+    try {
+      // A refusal (the other end is not seated yet, the socket is down) is a loss like any other.
+      Promise.resolve(this.relay.send(command, fields)).catch(() => undefined);
+    } catch {
+      // Likewise.
+    }
+  }
+
+  private acked({ from, payload }: RelayFrame): void {
+    if (!isRecord(payload) || payload["epoch"] !== this.epoch) return;
+    const n = payload["n"];
+    if (typeof n !== "number") return;
+    const outgoing = this.waiting.get(n);
+    // Only the addressee can acknowledge.
+    if (outgoing?.to !== from) return;
+    clearTimeout(outgoing.timer);
+    this.waiting.delete(n);
+  }
+
+  private received({ from, payload }: RelayFrame): void {
+    if (!isRecord(payload) || payload["epoch"] !== this.epoch || from === this.self) return;
+    const n = payload["n"];
+    if (typeof n !== "number" || !Number.isSafeInteger(n)) return;
+    // Not listed (yet): unacknowledged, so it comes again if the room lists them meanwhile.
+    if (!this.accepts(from)) return;
+
+    const signal = signalOf(payload["kind"], payload["data"]);
+    const { link, first } = linkOf(payload["data"], n);
+    const attempt = this.attemptOf(from, link.from, first);
+    if (n >= attempt.next) {
+      if (!attempt.early.has(n) && attempt.early.size >= EARLY_LIMIT) return;
+      attempt.early.set(n, { link, signal });
+    }
+    this.relayed("signal.ack", { to: from, epoch: this.epoch, n });
+    this.deliver(from, attempt);
+  }
+
+  private deliver(from: string, attempt: Attempt): void {
+    for (;;) {
+      const turn = attempt.early.get(attempt.next);
+      if (turn === undefined) return;
+      attempt.early.delete(attempt.next);
+      attempt.next += 1;
+      if (turn.signal !== null) this.onsignal?.(from, turn.link, turn.signal);
+    }
+  }
+
+  private attemptOf(from: string, link: string, first: number): Attempt {
+    let attempts = this.attempts.get(from);
+    if (attempts === undefined) this.attempts.set(from, (attempts = new Map()));
+    let attempt = attempts.get(link);
+    if (attempt === undefined) {
+      attempts.set(link, (attempt = { next: first, early: new Map() }));
+      const oldest = attempts.keys().next();
+      if (attempts.size > ATTEMPT_LIMIT && oldest.done !== true) attempts.delete(oldest.value);
+    }
+    return attempt;
+  }
+}
+
+const attemptKey = (identity: string, link: string): string => `${identity} ${link}`;
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const text = (value: unknown, limit: number): string | null =>
+  typeof value === "string" && value.length <= limit ? value : null;
+
+function linkOf(data: unknown, n: number): { link: Link; first: number } {
+  const link = isRecord(data) && isRecord(data["link"]) ? data["link"] : {};
+  const first = link["first"];
+  return {
+    link: { from: text(link["from"], 64) ?? "", to: text(link["to"], 64) },
+    first:
+      typeof first === "number" && Number.isSafeInteger(first) && first <= n
+        ? first
+        : Math.min(n, 1),
+  };
+}
+
+/** The signal as this folder knows it, or null for what is malformed or of a later version. */
+function signalOf(kind: unknown, data: unknown): Signal | null {
+  if (kind === "candidate") {
+    if (data === null) return { kind, data: null };
+    if (!isRecord(data)) return null;
+    const candidate = text(data["candidate"], 4096);
+    if (candidate === null) return null;
+    if (candidate === "") return { kind, data: null };
+    const index = data["sdpMLineIndex"];
+    return {
+      kind,
+      data: {
+        candidate,
+        sdpMid: text(data["sdpMid"], 64),
+        sdpMLineIndex: typeof index === "number" ? index : null,
+        usernameFragment: text(data["usernameFragment"], 256),
+      },
+    };
+  }
+  if (kind !== "description" || !isRecord(data)) return null;
+  const type = data["type"];
+  const sdp = text(data["sdp"], SDP_LIMIT);
+  if ((type !== "offer" && type !== "answer") || sdp === null) return null;
+  return { kind, data: { type, sdp, sources: sourcesOf(data["sources"]) } };
+}
+
+function sourcesOf(value: unknown): Record<string, Source> {
+  const sources: Record<string, Source> = {};
+  if (isRecord(value)) {
+    for (const [mid, source] of Object.entries(value).slice(0, 64)) {
+      if (isSource(source)) sources[mid] = source;
+    }
+  }
+  return sources;
+}
