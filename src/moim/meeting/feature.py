@@ -1,7 +1,8 @@
 """What a slice is: commands in, events out, a state of its own, and who may see it.
 
 A feature is one file: its docstring holds the rule in prose, then commands, events, state,
-`decide`, `apply` and one `Feature(...)`. The doors, the journal and the wire types take it from there.
+`decide`, `apply` and one `Feature(...)`. The doors, the journal and the wire types take it from
+there.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 class Frozen(BaseModel):
     """A value: it never changes, and it never holds what it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_serialization_defaults_required=True
+    )
 
     def but(self, **changes: object) -> Self:
         """The same value with some fields changed."""
