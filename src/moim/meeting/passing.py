@@ -11,7 +11,7 @@ from pydantic import Field
 
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Frozen
-from moim.meeting.ids import Identity, SomeIdentity, SomeSid
+from moim.meeting.ids import Identity, SomeIdentity
 from moim.meeting.model import Room
 
 
@@ -29,11 +29,10 @@ class SendSignal(Passing):
     name_on_wire: ClassVar[str] = "signal.send"
     type: ClassVar[str] = "signal"
     to: SomeIdentity
-    to_sid: SomeSid
     epoch: int = Field(ge=0)
     n: int = Field(ge=0)
-    kind: Literal["description", "candidate", "hello", "bye"]
-    data: dict[str, Any] | None = None
+    kind: Literal["description", "candidate"]
+    data: dict[str, Any]
 
 
 class AckSignal(Passing):
@@ -42,7 +41,6 @@ class AckSignal(Passing):
     name_on_wire: ClassVar[str] = "signal.ack"
     type: ClassVar[str] = "signal.acked"
     to: SomeIdentity
-    to_sid: SomeSid
     epoch: int = Field(ge=0)
     n: int = Field(ge=0)
 
@@ -86,11 +84,9 @@ def relay(room: Room, actor: Identity, passing: Passing) -> Relay:
     seat = room.present(actor)
     to: Identity | None = None
     if isinstance(passing, SendSignal | AckSignal):
-        target = room.target(passing.to)
-        if target.sid != passing.to_sid:
-            raise Refused(ErrorCode.PARTICIPANT_UNKNOWN)
+        room.target(passing.to)
         if room.meeting is None or passing.epoch != room.meeting.epoch:
             raise Refused(ErrorCode.EPOCH_STALE)
         to = passing.to
-    payload = passing.model_dump(mode="json", exclude={"to", "to_sid"})
+    payload = passing.model_dump(mode="json", exclude={"to"})
     return Relay(type=passing.type, to=to, sender_sid=seat.sid, payload=payload)

@@ -376,7 +376,6 @@ export interface Unlock {}
  */
 export interface AckSignal {
   to: string;
-  to_sid: string;
   epoch: number;
   n: number;
 }
@@ -385,13 +384,12 @@ export interface AckSignal {
  */
 export interface SendSignal {
   to: string;
-  to_sid: string;
   epoch: number;
   n: number;
-  kind: "description" | "candidate" | "hello" | "bye";
-  data?: {
+  kind: "description" | "candidate";
+  data: {
     [k: string]: unknown;
-  } | null;
+  };
 }
 /**
  * One's own voice began or ended.

@@ -1,0 +1,15 @@
+/** The state of the features: one twin each of `moim.meeting.features`, listed only here. */
+
+import type { Slices } from "../wire/types.gen";
+import type { Durable } from "./fold";
+import { applyChat } from "./slices/chat";
+import { applyHand } from "./slices/hand";
+import { applyImage } from "./slices/image";
+
+export function applySlices(slices: Slices, event: Durable): Slices {
+  return {
+    image: applyImage(slices.image, event),
+    chat: applyChat(slices.chat, event),
+    hand: applyHand(slices.hand, event),
+  };
+}
