@@ -6,6 +6,7 @@ what comes closest and says so in its docstring.
 """
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import signal
@@ -19,6 +20,11 @@ from types import FrameType
 PRIVATE_FILE_MODE = 0o600
 PRIVATE_FOLDER_MODE = 0o700
 WANTED_OPEN_FILES = 65_536
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Networks inside this machine (containers, virtual machines): no phone can reach them.
+INNER_ADAPTERS = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "cni", "podman")
 
 
 def data_folder() -> Path:
@@ -166,3 +172,39 @@ def raise_open_file_limit() -> None:
         # macOS refuses values above its kern.maxfilesperproc although the hard limit is infinite.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def network_addresses() -> list[IpAddress]:
+    """List the addresses under which others reach this machine, the most likely one first.
+
+    Loopback, addresses of inner networks (containers) and link-local IPv6 (a browser cannot write
+    the zone that it needs) are left out.
+    """
+    import ifaddr
+
+    found: dict[IpAddress, None] = {}
+    for adapter in ifaddr.get_adapters():
+        if str(adapter.nice_name).startswith(INNER_ADAPTERS) or "vEthernet" in adapter.nice_name:
+            continue
+        for one in adapter.ips:
+            ip = ipaddress.ip_address(one.ip if isinstance(one.ip, str) else one.ip[0])
+            if not ip.is_loopback and not (ip.version == 6 and ip.is_link_local):
+                found[ip] = None
+    way_out = _address_towards_others()
+    return sorted(found, key=lambda ip: (ip != way_out, ip.version, ip.is_link_local, int(ip)))
+
+
+def _address_towards_others() -> IpAddress | None:
+    """Give the address that a packet to elsewhere would leave from; none is sent."""
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe,
+    ):
+        probe.connect(("192.0.2.1", 9))  # RFC 5737: an address that belongs to nobody
+        return ipaddress.ip_address(probe.getsockname()[0])
+    return None
+
+
+def host_name() -> str:
+    """Give the name of this machine in lower case, without its domain."""
+    return socket.gethostname().lower().partition(".")[0]
