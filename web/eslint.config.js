@@ -15,7 +15,7 @@ const oldStreams = ["addStream", "removeStream", "onaddstream", "onremovestream"
 );
 
 export default ts.config(
-  { ignores: ["node_modules", "src/paraglide", "src/wire/generated", "project.inlang"] },
+  { ignores: ["node_modules", "src/paraglide", "src/wire/types.gen.ts", "project.inlang"] },
   js.configs.recommended,
   ...ts.configs.strict,
   ...svelte.configs.recommended,

@@ -33,8 +33,7 @@ export function applyMembership(room: Room, event: Durable): Room {
     }
     case "role.granted": {
       const { identity, role } = event.payload;
-      const roles = { ...room.roles };
-      delete roles[identity];
+      const { [identity]: _before, ...roles } = room.roles;
       if (role === "host") roles[identity] = role;
       return changeSeat({ ...room, roles }, identity, { role });
     }

@@ -15,8 +15,7 @@ export function applyTracks(room: Room, event: Durable): Room {
       const { identity, source } = event.payload;
       const seat = findSeat(room, identity);
       if (!seat) return room;
-      const tracks = { ...seat.tracks };
-      delete tracks[source];
+      const { [source]: _gone, ...tracks } = seat.tracks;
       return changeSeat(room, identity, { tracks });
     }
     case "track.muted": {

@@ -21,7 +21,8 @@ export interface StreamHooks {
 export class EventStream {
   room: Room = emptyRoom();
   private waiting: Durable[] = [];
-  private behind = false;
+  /** Nothing is folded before the first snapshot. */
+  private behind = true;
 
   constructor(private readonly hooks: StreamHooks) {}
 

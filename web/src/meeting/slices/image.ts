@@ -19,11 +19,9 @@ export function applyImage(state: ImageState, event: Durable): ImageState {
 }
 
 function without(state: ImageState, identity: string, fileId: string): ImageState {
-  const held = state.waiting[identity];
+  const { [identity]: held, ...waiting } = state.waiting;
   if (!held) return state;
   const left = held.filter((i) => i.file_id !== fileId);
-  const waiting = { ...state.waiting };
-  delete waiting[identity];
   if (left.length) waiting[identity] = left;
   return { waiting };
 }
