@@ -2,7 +2,8 @@
  * The decisions of perfect negotiation, without a connection to make them on.
  *
  * Both ends may offer at any time. When two offers cross, the polite end rolls its own back and
- * answers; the impolite end ignores the other's and waits for the answer to its own.
+ * answers; the impolite end ignores the other's and waits for the answer to its own. Signals are
+ * handled one after the other, so the example's third flag (an answer being set) has no use here.
  *
  * Source: W3C WebRTC 1.0, section 10.7 "Perfect Negotiation Example".
  */
@@ -15,8 +16,6 @@ export interface Standing {
   readonly polite: boolean;
   /** From the call of setLocalDescription() for an offer until it settled. */
   readonly makingOffer: boolean;
-  /** From the call of setRemoteDescription() with an answer until it settled. */
-  readonly settingAnswer: boolean;
   readonly signalingState: RTCSignalingState;
 }
 
@@ -29,9 +28,9 @@ export type Verdict =
   | "stale";
 
 export function judgeDescription(type: RTCSdpType, standing: Standing): Verdict {
-  const { polite, makingOffer, settingAnswer, signalingState } = standing;
+  const { polite, makingOffer, signalingState } = standing;
   if (type === "offer") {
-    const ready = !makingOffer && (signalingState === "stable" || settingAnswer);
+    const ready = !makingOffer && signalingState === "stable";
     return ready || polite ? "apply" : "ignore";
   }
   return signalingState === "have-local-offer" ? "apply" : "stale";

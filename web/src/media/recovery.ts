@@ -35,6 +35,11 @@ export class Recovery {
     this.wait(CONNECTING_MS);
   }
 
+  /** Actions since the connection was last there. */
+  get tries(): number {
+    return this.actions_taken;
+  }
+
   onState(state: RTCPeerConnectionState): void {
     const before = this.state;
     this.state = state;

@@ -210,6 +210,8 @@ export interface MediaSession extends Listenable<SessionEvents> {
   /** Whether the room lets this source be heard or seen here. */
   allow(identity: string, source: Source, on: boolean): void;
   remoteTracks(): readonly RemoteTrack[];
+  /** How loud what was just played of this source is, 0..1; null when nothing arrives. */
+  audioLevel(identity: string, source: Source): number | null;
   peers(): readonly Peer[];
 
   /** Looks for a new network path to everyone, or to one; seats and tracks stay. */

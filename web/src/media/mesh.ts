@@ -1,0 +1,429 @@
+/**
+ * The call without a media server: one connection from every browser to every other.
+ *
+ * The room's list rules. Who is not on it has no connection, gets no answer and is not played;
+ * what the room does not allow of somebody on it stays silent and black, whatever they send.
+ * Our socket may come and go meanwhile: connections live by themselves.
+ */
+import { boundsFor, contentHint, type Bounds } from "./bitrate";
+import { DataChannels } from "./data";
+import { Emitter, type Handler } from "./events";
+import { isPolite } from "./negotiation";
+import { watchNetwork } from "./network";
+import { MeshPeer, type PeerHost } from "./peer";
+import {
+  kindOf,
+  MediaError,
+  type DataPort,
+  type Link,
+  type Listed,
+  type LocalTrack,
+  type MediaSession,
+  type Peer,
+  type PeerStats,
+  type PublishOptions,
+  type RemoteTrack,
+  type SessionEvents,
+  type ShareMode,
+  type Signal,
+  type SignalPort,
+  type Source,
+} from "./session";
+
+export interface MeshOptions {
+  readonly signals: SignalPort;
+  readonly iceServers: readonly RTCIceServer[];
+  /** Calls back when the machine's network changed; the browser's own news unless given. */
+  readonly watchNetwork?: (changed: () => void) => () => void;
+}
+
+interface Local extends LocalTrack {
+  readonly options: PublishOptions;
+  readonly unlisten: () => void;
+}
+
+/** Former attempts of one participant, so that what they left in the network is known as old. */
+const RETIRED_LIMIT = 16;
+/** Rebuilding is a last resort: a peer that breaks every connection gets no busy loop. */
+const REBUILD_GAP_MS = 5_000;
+
+export class MeshSession implements MediaSession {
+  private readonly signals: SignalPort;
+  private readonly emitter = new Emitter<SessionEvents>();
+  private readonly channels: DataChannels;
+  private readonly listed = new Map<string, string>();
+  private readonly allowances = new Map<string, Set<Source>>();
+  private readonly connections = new Map<string, MeshPeer>();
+  private readonly locals = new Map<Source, Local>();
+  private readonly remotes = new Map<string, Map<Source, RemoteTrack>>();
+  private readonly retired = new Map<string, Set<string>>();
+  private readonly rebuilt_ms = new Map<string, number>();
+  private readonly unwatch: () => void;
+  private iceServers: readonly RTCIceServer[];
+  private closed = false;
+
+  /** Tracks of one stream are kept in step with each other; a share has its own sound. */
+  private readonly streams = { person: new MediaStream(), share: new MediaStream() };
+
+  private readonly host: PeerHost = {
+    signal: (peer, signal) => this.signals.send(peer.identity, peer.link, signal),
+    stateChanged: (peer) => this.tell(peer.identity),
+    received: (peer, source, track, stream) => this.received(peer, source, track, stream),
+    gone: (peer, source) => this.lost(peer, source),
+    rebuild: (peer) => this.rebuild(peer),
+    heard: (peer) => this.signals.pending(peer.identity) === 0,
+    warn: (peer, code, error) =>
+      this.emitter.emit("warning", { identity: peer.identity, code, detail: String(error) }),
+  };
+
+  constructor(options: MeshOptions) {
+    this.signals = options.signals;
+    this.iceServers = options.iceServers;
+    this.channels = new DataChannels((identity) => this.tell(identity));
+    this.signals.accepts = (from) => this.listed.has(from);
+    this.signals.onsignal = (from, link, signal) => this.signalled(from, link, signal);
+    this.unwatch = (options.watchNetwork ?? watchNetwork)(() => this.restartIce());
+  }
+
+  get data(): DataPort {
+    return this.channels;
+  }
+
+  on<K extends keyof SessionEvents>(type: K, handler: Handler<SessionEvents[K]>): () => void {
+    return this.emitter.on(type, handler);
+  }
+
+  // ------------------------------------------------------------------------ what we send
+
+  async publish(
+    source: Source,
+    track: MediaStreamTrack,
+    options: PublishOptions = {},
+  ): Promise<void> {
+    if (this.closed) throw new MediaError("closed");
+    if (track.kind !== kindOf(source)) throw new MediaError("wrong_kind");
+    const before = this.locals.get(source);
+    const muted = options.muted ?? before?.muted ?? false;
+    const mode = source === "screen_share" ? (options.mode ?? before?.mode ?? "text") : null;
+    track.contentHint = contentHint(source, mode);
+    const released = muted && source === "camera";
+    if (released) track.stop();
+    else track.enabled = !muted;
+    const ended = (): void => this.endedByDevice(source, track);
+    track.addEventListener("ended", ended);
+    before?.unlisten();
+    this.store({
+      source,
+      track: released ? null : track,
+      muted,
+      mode,
+      options: { ...before?.options, ...options },
+      unlisten: () => track.removeEventListener("ended", ended),
+    });
+    await this.sendEverywhere(source);
+    // Only now: the others would see a gap between the two.
+    if (before?.track !== track) before?.track?.stop();
+  }
+
+  async unpublish(source: Source): Promise<void> {
+    this.drop(source, false);
+    return Promise.resolve();
+  }
+
+  async setMuted(source: Source, muted: boolean): Promise<void> {
+    const local = this.locals.get(source);
+    if (local === undefined) throw new MediaError("not_published");
+    if (local.muted === muted) return;
+    if (!muted && (local.track === null || local.track.readyState === "ended")) {
+      throw new MediaError("track_needed");
+    }
+    if (source === "camera") {
+      local.track?.stop(); // Its light goes out.
+      this.store({ ...local, muted, track: null });
+      await this.sendEverywhere(source);
+    } else if (local.track !== null) {
+      // At once, and without a word to anyone: DTX makes the silence nearly free, and taking the
+      // track away would only add a moment in which it is still sent.
+      local.track.enabled = !muted;
+      this.store({ ...local, muted });
+    }
+  }
+
+  setShareMode(mode: ShareMode): void {
+    const local = this.locals.get("screen_share");
+    if (local === undefined || local.mode === mode) return;
+    if (local.track !== null) local.track.contentHint = contentHint("screen_share", mode);
+    this.store({ ...local, mode, options: { ...local.options, mode } });
+  }
+
+  local(source: Source): LocalTrack | null {
+    const local = this.locals.get(source);
+    if (local === undefined) return null;
+    const { track, muted, mode } = local;
+    return { source, track, muted, mode };
+  }
+
+  private store(local: Local): void {
+    this.locals.set(local.source, local);
+    this.adaptBounds();
+    this.tellLocal(local.source, false);
+  }
+
+  private drop(source: Source, ended: boolean): void {
+    const local = this.locals.get(source);
+    if (local === undefined) return;
+    local.unlisten();
+    local.track?.stop();
+    this.locals.delete(source);
+    for (const peer of this.connections.values()) peer.removeTrack(source);
+    this.adaptBounds();
+    this.tellLocal(source, ended);
+  }
+
+  private endedByDevice(source: Source, track: MediaStreamTrack): void {
+    if (this.locals.get(source)?.track !== track) return;
+    // A share is over. A camera or microphone may come back: the seat keeps its publication.
+    if (source === "screen_share" || source === "screen_share_audio") this.drop(source, true);
+    else this.tellLocal(source, true);
+  }
+
+  private async sendEverywhere(source: Source): Promise<void> {
+    await Promise.all([...this.connections.values()].map((peer) => this.sendTo(peer, source)));
+  }
+
+  private async sendTo(peer: MeshPeer, source: Source): Promise<void> {
+    const local = this.locals.get(source);
+    if (local === undefined) return;
+    const person = source === "microphone" || source === "camera";
+    await peer.setTrack(source, local.track, person ? this.streams.person : this.streams.share);
+  }
+
+  private adaptBounds(): void {
+    const sending = new Set<Source>();
+    for (const [source, { track }] of this.locals) if (track !== null) sending.add(source);
+    const bounds = new Map<Source, Bounds>();
+    for (const [source, { mode, options }] of this.locals) {
+      bounds.set(source, boundsFor(source, { ...options, mode }, this.connections.size, sending));
+    }
+    for (const peer of this.connections.values()) peer.setBounds(bounds);
+  }
+
+  // ----------------------------------------------------------------------- who is present
+
+  setParticipants(participants: readonly Listed[]): void {
+    if (this.closed) return;
+    const others = new Map(
+      participants
+        .filter(({ identity }) => identity !== this.signals.self)
+        .map((p) => [p.identity, p]),
+    );
+    for (const identity of [...this.listed.keys()])
+      if (!others.has(identity)) this.remove(identity);
+    let came = false;
+    for (const { identity, sid, allowed } of others.values()) {
+      const sid_before = this.listed.get(identity);
+      this.listed.set(identity, sid);
+      if (allowed !== undefined) this.setAllowed(identity, new Set(allowed));
+      const peer = this.connections.get(identity);
+      if (peer === undefined) {
+        this.connect(identity);
+        came = true;
+      } else if (sid_before !== sid && peer.remote === "") {
+        // A client without links cannot say that it began anew; its new seat says it.
+        this.signals.forget(identity);
+        this.replace(peer);
+      }
+    }
+    if (came) this.adaptBounds();
+  }
+
+  allow(identity: string, source: Source, on: boolean): void {
+    const allowed = new Set(this.allowances.get(identity));
+    if (on) allowed.add(source);
+    else allowed.delete(source);
+    this.setAllowed(identity, allowed);
+  }
+
+  private setAllowed(identity: string, allowed: Set<Source>): void {
+    this.allowances.set(identity, allowed);
+    const tracks = this.remotes.get(identity);
+    for (const [source, track] of tracks ?? []) {
+      const on = allowed.has(source);
+      if (track.allowed === on) continue;
+      track.track.enabled = on;
+      const changed = { ...track, allowed: on };
+      tracks?.set(source, changed);
+      this.emitter.emit("track", { change: "changed", track: changed });
+    }
+  }
+
+  private remove(identity: string): void {
+    this.listed.delete(identity);
+    const peer = this.connections.get(identity);
+    if (peer !== undefined) this.disconnect(peer);
+    this.signals.forget(identity);
+    this.allowances.delete(identity);
+    this.remotes.delete(identity);
+    this.rebuilt_ms.delete(identity);
+    this.adaptBounds();
+  }
+
+  // ------------------------------------------------------------------------- connections
+
+  private connect(identity: string): MeshPeer {
+    const polite = isPolite(this.signals.self, identity);
+    const peer = new MeshPeer(identity, polite, this.iceServers, this.host);
+    this.connections.set(identity, peer);
+    this.channels.attach(identity, peer.channel);
+    for (const source of this.locals.keys()) void this.sendTo(peer, source);
+    this.tell(identity);
+    return peer;
+  }
+
+  private disconnect(peer: MeshPeer): void {
+    const { identity } = peer;
+    if (peer.remote !== null) this.retire(identity, peer.remote);
+    this.signals.forget(identity, peer.id);
+    this.channels.detach(identity);
+    peer.close();
+    this.tell(identity);
+    this.connections.delete(identity);
+  }
+
+  private retire(identity: string, remote: string): void {
+    const retired = this.retired.get(identity) ?? new Set();
+    this.retired.set(identity, retired);
+    if (remote !== "") retired.add(remote);
+    const [oldest] = retired;
+    if (retired.size > RETIRED_LIMIT && oldest !== undefined) retired.delete(oldest);
+  }
+
+  private replace(peer: MeshPeer): MeshPeer {
+    this.disconnect(peer);
+    const next = this.connect(peer.identity);
+    this.adaptBounds();
+    return next;
+  }
+
+  private rebuild(peer: MeshPeer): void {
+    if (this.connections.get(peer.identity) !== peer) return;
+    const now_ms = performance.now();
+    if (now_ms - (this.rebuilt_ms.get(peer.identity) ?? -Infinity) < REBUILD_GAP_MS) return;
+    this.rebuilt_ms.set(peer.identity, now_ms);
+    this.emitter.emit("warning", { identity: peer.identity, code: "rebuilt", detail: peer.state });
+    this.replace(peer);
+  }
+
+  private signalled(from: string, link: Link, signal: Signal): void {
+    const peer = this.connections.get(from);
+    if (peer === undefined) return;
+    if (link.from !== peer.remote) {
+      if (this.retired.get(from)?.has(link.from) === true) return;
+      // For a connection of ours that is no more: its owner will hear of the new one.
+      if (link.to !== null && link.to !== peer.id) return;
+      if (peer.remote !== null) {
+        // They reloaded or rebuilt: what we had led to a connection that is gone.
+        const next = this.replace(peer);
+        next.remote = link.from;
+        next.handle(signal);
+        return;
+      }
+      peer.remote = link.from;
+    } else if (link.to !== null && link.to !== peer.id) {
+      return;
+    }
+    peer.handle(signal);
+  }
+
+  // ---------------------------------------------------------------------- what we receive
+
+  private received(
+    peer: MeshPeer,
+    source: Source,
+    track: MediaStreamTrack,
+    stream: MediaStream,
+  ): void {
+    const { identity } = peer;
+    if (this.connections.get(identity) !== peer) return;
+    const allowed = this.allowances.get(identity)?.has(source) ?? false;
+    track.enabled = allowed;
+    const remote: RemoteTrack = { identity, source, track, stream, allowed };
+    let tracks = this.remotes.get(identity);
+    if (tracks === undefined) this.remotes.set(identity, (tracks = new Map()));
+    tracks.set(source, remote);
+    this.emitter.emit("track", { change: "added", track: remote });
+  }
+
+  private lost(peer: MeshPeer, source: Source): void {
+    const tracks = this.remotes.get(peer.identity);
+    const remote = tracks?.get(source);
+    if (tracks === undefined || remote === undefined) return;
+    tracks.delete(source);
+    this.emitter.emit("track", { change: "removed", track: { ...remote, allowed: false } });
+  }
+
+  remoteTracks(): readonly RemoteTrack[] {
+    return [...this.remotes.values()].flatMap((tracks) => [...tracks.values()]);
+  }
+
+  audioLevel(identity: string, source: Source): number | null {
+    const receiver = this.connections.get(identity)?.receiverOf(source);
+    if (this.remotes.get(identity)?.get(source)?.allowed !== true) return null;
+    return receiver?.getSynchronizationSources()[0]?.audioLevel ?? null;
+  }
+
+  peers(): readonly Peer[] {
+    return [...this.connections.values()].map((peer) => this.view(peer));
+  }
+
+  private view(peer: MeshPeer): Peer {
+    const { identity, state, path } = peer;
+    const data = peer.channel.readyState === "open";
+    return { identity, sid: this.listed.get(identity) ?? "", state, path, data };
+  }
+
+  private tell(identity: string): void {
+    const peer = this.connections.get(identity);
+    if (peer !== undefined) this.emitter.emit("peer", this.view(peer));
+  }
+
+  private tellLocal(source: Source, ended: boolean): void {
+    this.emitter.emit("local", { source, local: this.local(source), ended });
+  }
+
+  // ------------------------------------------------------------------------------- upkeep
+
+  restartIce(identity?: string): void {
+    for (const peer of this.connections.values()) {
+      if (identity === undefined || peer.identity === identity) peer.restartIce();
+    }
+  }
+
+  setIceServers(servers: readonly RTCIceServer[]): void {
+    this.iceServers = servers;
+    for (const peer of this.connections.values()) peer.setIceServers(servers);
+  }
+
+  async stats(): Promise<readonly PeerStats[]> {
+    return Promise.all(
+      [...this.connections.values()].map((peer) =>
+        peer.peerStats(this.listed.get(peer.identity) ?? ""),
+      ),
+    );
+  }
+
+  close(options: { readonly keepTracks?: boolean } = {}): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.unwatch();
+    for (const identity of [...this.listed.keys()]) this.remove(identity);
+    for (const local of this.locals.values()) {
+      local.unlisten();
+      if (options.keepTracks !== true) local.track?.stop();
+    }
+    this.locals.clear();
+    this.signals.onsignal = null;
+    this.signals.accepts = () => false;
+    this.emitter.clear();
+  }
+}

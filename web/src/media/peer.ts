@@ -1,0 +1,400 @@
+/**
+ * One connection attempt to one participant: an RTCPeerConnection, what it sends by source, and
+ * what it receives by source. `mesh.ts` decides who gets one and when it is made anew.
+ *
+ * A source keeps its transceiver for as long as the connection lives. Muting a camera, changing a
+ * device or turning it on again is `replaceTrack`; only publishing and unpublishing negotiate.
+ */
+import { applyBounds, askForOpusDtx, preferScreenCodec, type Bounds } from "./bitrate";
+import { CHANNEL_LABEL, CHANNEL_OPTIONS } from "./data";
+import { judgeDescription, Tally } from "./negotiation";
+import { pathOf, type StatsMap } from "./path";
+import { Recovery } from "./recovery";
+import {
+  kindOf,
+  type DescriptionData,
+  type Link,
+  type Path,
+  type PeerState,
+  type PeerStats,
+  type Signal,
+  type Source,
+} from "./session";
+
+/** The polite end lets the other offer first: crossing offers work, but cost a rollback. */
+const HOLD_OFFER_MS = 300;
+/** A browser has a few dozen; who sends more is not worth the memory. */
+const CANDIDATE_LIMIT = 500;
+
+export interface PeerHost {
+  signal(peer: MeshPeer, signal: Signal): void;
+  stateChanged(peer: MeshPeer): void;
+  received(peer: MeshPeer, source: Source, track: MediaStreamTrack, stream: MediaStream): void;
+  gone(peer: MeshPeer, source: Source): void;
+  /** This connection is beyond repair: make another. */
+  rebuild(peer: MeshPeer): void;
+  heard(peer: MeshPeer): boolean;
+  warn(peer: MeshPeer, code: string, error: unknown): void;
+}
+
+interface Slot {
+  readonly sender: RTCRtpSender;
+  readonly transceiver: RTCRtpTransceiver;
+  active: boolean;
+}
+
+interface Arrival {
+  readonly track: MediaStreamTrack;
+  readonly stream: MediaStream;
+}
+
+export class MeshPeer {
+  /** Names this attempt in signals: see `Link`. */
+  readonly id = randomId();
+  /** The other end's attempt; null until it was heard of. */
+  remote: string | null = null;
+  path: Path | null = null;
+  readonly channel: RTCDataChannel;
+
+  private readonly pc: RTCPeerConnection;
+  private readonly recovery: Recovery;
+  private readonly tally = new Tally();
+  private readonly slots = new Map<Source, Slot>();
+  private readonly arrivals = new Map<Source, Arrival>();
+  private receives: Readonly<Record<string, Source>> = {};
+  private bounds: ReadonlyMap<Source, Bounds> = new Map();
+
+  private makingOffer = false;
+  private ignoring = false;
+  private holding: ReturnType<typeof setTimeout> | undefined;
+  private neededWhileHolding = false;
+  private candidates = 0;
+  private wasConnected = false;
+  private turn: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(
+    readonly identity: string,
+    readonly polite: boolean,
+    iceServers: readonly RTCIceServer[],
+    private readonly host: PeerHost,
+  ) {
+    this.pc = new RTCPeerConnection({ iceServers: [...iceServers], bundlePolicy: "max-bundle" });
+    if (polite) this.holding = setTimeout(() => this.release(true), HOLD_OFFER_MS);
+    this.recovery = new Recovery(polite, {
+      restart: () => this.restartIce(),
+      rebuild: () => host.rebuild(this),
+      heard: () => host.heard(this),
+    });
+    this.listen();
+    this.channel = this.pc.createDataChannel(CHANNEL_LABEL, CHANNEL_OPTIONS);
+  }
+
+  get link(): Link {
+    return { from: this.id, to: this.remote };
+  }
+
+  get state(): PeerState {
+    if (this.closed) return "closed";
+    switch (this.pc.connectionState) {
+      case "connected":
+        return "connected";
+      case "failed":
+        if (this.recovery.tries >= 2) return "failed";
+        break;
+      case "closed":
+        return "closed";
+    }
+    return this.wasConnected ? "reconnecting" : "connecting";
+  }
+
+  // ------------------------------------------------------------------------------- sending
+
+  /** Sends `track` as `source`; null keeps the source published and sends nothing. */
+  async setTrack(
+    source: Source,
+    track: MediaStreamTrack | null,
+    stream: MediaStream,
+  ): Promise<void> {
+    if (this.closed) return;
+    const slot = this.slots.get(source);
+    if (slot === undefined) {
+      if (track !== null) this.slots.set(source, this.addSlot(source, track, stream));
+      return;
+    }
+    if (!slot.active) {
+      slot.active = true;
+      slot.transceiver.direction =
+        slot.transceiver.direction === "inactive" ? "sendonly" : "sendrecv";
+      slot.sender.setStreams(stream);
+    }
+    try {
+      await slot.sender.replaceTrack(track);
+    } catch (error) {
+      if (!this.closed) this.host.warn(this, "replace_track", error);
+    }
+  }
+
+  removeTrack(source: Source): void {
+    const slot = this.slots.get(source);
+    if (this.closed || slot?.active !== true) return;
+    slot.active = false;
+    this.pc.removeTrack(slot.sender);
+  }
+
+  setBounds(bounds: ReadonlyMap<Source, Bounds>): void {
+    this.bounds = bounds;
+    this.applyAllBounds();
+  }
+
+  private addSlot(source: Source, track: MediaStreamTrack, stream: MediaStream): Slot {
+    // addTrack takes over any sender of this kind that is empty and has never sent: it could be
+    // the one of a camera that was muted before its first negotiation.
+    const taken = [...this.slots.values()].some(
+      ({ sender, transceiver }) =>
+        sender.track === null && transceiver.receiver.track.kind === track.kind,
+    );
+    const sender = taken
+      ? this.pc.addTransceiver(track, { direction: "sendrecv", streams: [stream] }).sender
+      : this.pc.addTrack(track, stream);
+    const transceiver = this.pc.getTransceivers().find((each) => each.sender === sender);
+    if (transceiver === undefined) throw new Error("a sender without a transceiver");
+    if (source === "screen_share") preferScreenCodec(transceiver);
+    return { sender, transceiver, active: true };
+  }
+
+  private applyAllBounds(): void {
+    if (this.closed) return;
+    for (const [source, slot] of this.slots) {
+      const bounds = this.bounds.get(source);
+      if (slot.active && bounds !== undefined) void applyBounds(slot.sender, bounds);
+    }
+  }
+
+  // --------------------------------------------------------------------------- negotiation
+
+  private listen(): void {
+    const { pc } = this;
+    pc.onnegotiationneeded = () => {
+      if (this.holding === undefined) void this.offer();
+      else this.neededWhileHolding = true;
+    };
+    pc.onicecandidate = ({ candidate }) => {
+      if (candidate?.candidate === "") return; // Firefox's end of one generation; null follows.
+      this.tally.candidate("sent", candidate?.candidate);
+      this.host.signal(this, { kind: "candidate", data: candidate?.toJSON() ?? null });
+    };
+    pc.ontrack = ({ track }) => {
+      // Silent and black until the room was asked: see `settle`.
+      track.enabled = false;
+    };
+    pc.onconnectionstatechange = () => {
+      if (pc.connectionState === "connected") {
+        this.wasConnected = true;
+        this.watchPath();
+        this.applyAllBounds();
+      }
+      this.recovery.onState(pc.connectionState);
+      this.host.stateChanged(this);
+    };
+  }
+
+  /** Ends the wait for the other's offer; makes our own where one was due. */
+  private release(offer: boolean): void {
+    clearTimeout(this.holding);
+    this.holding = undefined;
+    if (offer && this.neededWhileHolding && this.pc.signalingState === "stable") void this.offer();
+    this.neededWhileHolding = false;
+  }
+
+  private async offer(): Promise<void> {
+    this.makingOffer = true;
+    try {
+      await this.pc.setLocalDescription();
+      this.describe();
+    } catch (error) {
+      if (!this.closed) this.host.warn(this, "offer", error);
+    } finally {
+      this.makingOffer = false;
+    }
+  }
+
+  private describe(): void {
+    const description = this.pc.localDescription;
+    if (this.closed || description === null) return;
+    this.tally.description("sent", description.type);
+    this.host.signal(this, {
+      kind: "description",
+      data: { type: description.type, sdp: description.sdp, sources: this.sends() },
+    });
+  }
+
+  private sends(): Record<string, Source> {
+    const sources: Record<string, Source> = {};
+    for (const [source, { transceiver, active }] of this.slots) {
+      if (active && transceiver.mid !== null) sources[transceiver.mid] = source;
+    }
+    return sources;
+  }
+
+  /** Handles the other's signals one after the other. */
+  handle(signal: Signal): void {
+    this.turn = this.turn.then(async () => {
+      if (this.closed) return;
+      if (signal.kind === "candidate") await this.candidate(signal.data);
+      else await this.description(signal.data);
+    });
+  }
+
+  private async description(data: DescriptionData): Promise<void> {
+    const { pc } = this;
+    this.tally.description("received", data.type);
+    const verdict = judgeDescription(data.type, {
+      polite: this.polite,
+      makingOffer: this.makingOffer,
+      signalingState: pc.signalingState,
+    });
+    this.ignoring = verdict === "ignore";
+    if (verdict === "ignore") this.tally.ignored();
+    if (verdict !== "apply") return;
+    this.release(false);
+    try {
+      await pc.setRemoteDescription({ type: data.type, sdp: askForOpusDtx(data.sdp) });
+      if (this.closed) return;
+      this.receives = data.sources;
+      if (data.type === "offer") {
+        this.preferCodecs();
+        await pc.setLocalDescription();
+        this.describe();
+      }
+    } catch (error) {
+      if (this.closed) return;
+      this.host.warn(this, "description", error);
+      this.host.rebuild(this);
+      return;
+    }
+    this.settle();
+  }
+
+  private preferCodecs(): void {
+    for (const transceiver of this.pc.getTransceivers()) {
+      const source = transceiver.mid === null ? undefined : this.receives[transceiver.mid];
+      if (source === "screen_share" && transceiver.currentDirection === null) {
+        preferScreenCodec(transceiver);
+      }
+    }
+  }
+
+  private async candidate(data: RTCIceCandidateInit | null): Promise<void> {
+    this.candidates += 1;
+    if (this.candidates > CANDIDATE_LIMIT) return;
+    this.tally.candidate("received", data?.candidate);
+    try {
+      await this.pc.addIceCandidate(data ?? undefined);
+    } catch (error) {
+      if (!this.closed && !this.ignoring) this.host.warn(this, "candidate", error);
+    }
+  }
+
+  // ----------------------------------------------------------------------------- receiving
+
+  /** After each negotiation: what arrives now, by what the other says that it sends. */
+  private settle(): void {
+    if (this.closed || this.pc.signalingState !== "stable") return;
+    const arriving = new Map<Source, MediaStreamTrack>();
+    for (const { mid, currentDirection, receiver } of this.pc.getTransceivers()) {
+      const source = mid === null ? undefined : this.receives[mid];
+      const receiving = currentDirection === "sendrecv" || currentDirection === "recvonly";
+      if (source === undefined || !receiving || arriving.has(source)) continue;
+      if (receiver.track.kind === kindOf(source)) arriving.set(source, receiver.track);
+    }
+    for (const [source, { track }] of this.arrivals) {
+      if (arriving.get(source) === track) continue;
+      this.arrivals.delete(source);
+      track.enabled = false;
+      this.host.gone(this, source);
+    }
+    for (const [source, track] of arriving) {
+      if (this.arrivals.has(source)) continue;
+      const stream = new MediaStream([track]);
+      this.arrivals.set(source, { track, stream });
+      this.host.received(this, source, track, stream);
+    }
+    this.applyAllBounds();
+  }
+
+  private watchPath(): void {
+    const read = async (): Promise<void> => {
+      const report = await this.stats();
+      if (report === null) return;
+      this.path = pathOf(report as unknown as StatsMap);
+      this.host.stateChanged(this);
+    };
+    void read();
+    const ice = this.pc.sctp?.transport.iceTransport;
+    if (ice !== undefined) ice.onselectedcandidatepairchange = () => void read();
+  }
+
+  // -------------------------------------------------------------------------------- upkeep
+
+  restartIce(): void {
+    if (this.closed) return;
+    this.tally.iceRestart();
+    this.pc.restartIce();
+  }
+
+  setIceServers(iceServers: readonly RTCIceServer[]): void {
+    this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers: [...iceServers] });
+  }
+
+  receiverOf(source: Source): RTCRtpReceiver | null {
+    const track = this.arrivals.get(source)?.track;
+    return this.pc.getReceivers().find((receiver) => receiver.track === track) ?? null;
+  }
+
+  async peerStats(sid: string): Promise<PeerStats> {
+    return {
+      identity: this.identity,
+      sid,
+      state: this.state,
+      polite: this.polite,
+      signaling_state: this.pc.signalingState,
+      ice_state: this.pc.iceConnectionState,
+      negotiation: this.tally.read(),
+      sends: this.sends(),
+      receives: this.receives,
+      report: await this.stats(),
+    };
+  }
+
+  private async stats(): Promise<RTCStatsReport | null> {
+    if (this.closed) return null;
+    return this.pc.getStats().catch(() => null);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    clearTimeout(this.holding);
+    this.recovery.close();
+    const { pc } = this;
+    pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;
+    const ice = pc.sctp?.transport.iceTransport;
+    if (ice !== undefined) ice.onselectedcandidatepairchange = null;
+    for (const [source, { track }] of this.arrivals) {
+      track.enabled = false;
+      this.host.gone(this, source);
+    }
+    this.arrivals.clear();
+    this.slots.clear();
+    pc.close();
+  }
+}
+
+/** crypto.randomUUID() is missing on insecure pages, where one can still listen. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(9));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_");
+}
