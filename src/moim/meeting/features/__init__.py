@@ -2,9 +2,8 @@
 
 from typing import Any
 
+from moim.meeting import images
 from moim.meeting.feature import Feature
-from moim.meeting.features.chat import chat
-from moim.meeting.features.hand import hand
-from moim.meeting.images import image
+from moim.meeting.features import chat, hand
 
-FEATURES: tuple[Feature[Any], ...] = (image, chat, hand)
+FEATURES: tuple[Feature[Any], ...] = (images.image, chat.chat, hand.hand)

@@ -1,0 +1,129 @@
+"""Golden traces: what Python folds, TypeScript folds alike (web/tests/meeting/golden.test.ts).
+
+`python -m tests.meeting.test_golden` writes tests/golden/ anew; a change there is a change of what
+browsers in the world must understand, so it is looked at.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from moim.meeting import conduct, tracks
+from moim.meeting import membership as m
+from moim.meeting.feature import Stored
+from moim.meeting.features import chat, hand
+from moim.meeting.ids import SYSTEM, FileId, Role, ShareMode, Source
+from moim.meeting.images import AddImage, Image
+from moim.meeting.rules import apply, dump_room, load_room, load_stored, snapshot
+from tests.meeting.world import JUN, MINA, SORA, World, frames
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden"
+PICTURE = Image(file_id=FileId("F_cat"), media_type="image/webp", width=640, height=480, bytes=9)
+
+
+def people() -> World:
+    """Joining, reloading, renaming, roles, being removed and let back in."""
+    world = World().join(MINA, JUN, SORA)
+    world.do(JUN, m.Rename(name="준"))
+    world.do(JUN, m.Join(name="준호", tab="tab-of-jun"))
+    world.do(MINA, m.GrantRole(identity=SORA, role=Role.HOST))
+    world.do(MINA, m.Remove(identity=JUN))
+    world.do(SORA, m.Readmit(identity=JUN))
+    world.join(JUN)
+    world.do(MINA, conduct.RenameRoom(name="금요일 차"))
+    world.do(MINA, conduct.Lock())
+    world.do(MINA, conduct.ListRoom(listed=False))
+    world.do(SORA, conduct.Unlock())
+    return world
+
+
+def media() -> World:
+    """Publishing, muting, being muted, sharing, leaving."""
+    world = World().join(MINA, JUN, SORA)
+    for identity in (MINA, JUN):
+        world.do(identity, tracks.Publish(source=Source.MICROPHONE, muted=False))
+        world.do(identity, tracks.Publish(source=Source.CAMERA, muted=True))
+    world.do(MINA, tracks.MuteOther(identity=JUN, source=Source.MICROPHONE))
+    world.do(JUN, tracks.Publish(source=Source.MICROPHONE, muted=False))
+    share = tracks.Publish(source=Source.SCREEN_SHARE, muted=False, mode=ShareMode.TEXT)
+    world.do(JUN, share)
+    world.do(JUN, share.but(mode=ShareMode.MOTION))
+    world.do(JUN, tracks.Unpublish(source=Source.SCREEN_SHARE))
+    world.do(JUN, tracks.Unmute(source=Source.MICROPHONE))
+    world.do(JUN, tracks.Mute(source=Source.MICROPHONE))
+    world.do(SORA, m.Leave())
+    return world
+
+
+def talk() -> World:
+    """Messages, images, replies, edits, tombstones, hands, and the window of the fold."""
+    world = World().join(MINA, JUN, SORA)
+    world.do(SYSTEM, AddImage(identity=JUN, image=PICTURE))
+    first = world.do(MINA, chat.SendMessage(text="안녕하세요"))[0].seq
+    world.do(JUN, chat.SendMessage(text="look", reply_to=first, image=PICTURE.file_id))
+    oops = world.do(SORA, chat.SendMessage(text="oops"))[0].seq
+    world.do(SORA, chat.EditMessage(seq=oops, text="well"))
+    for identity in (SORA, JUN):
+        world.do(identity, hand.RaiseHand())
+    world.do(MINA, hand.LowerHand(identity=SORA))
+    world.do(MINA, chat.DeleteMessage(seq=oops))
+    for n in range(chat.MESSAGES_HELD):
+        world.do(MINA, chat.SendMessage(text=str(n)))
+    world.do(MINA, chat.DeleteMessage(seq=first))
+    return world
+
+
+SCENES: dict[str, Callable[[], World]] = {"people": people, "media": media, "talk": talk}
+
+
+def trace(world: World) -> dict[str, Any]:
+    """What each viewer was sent, and what they should hold after it."""
+    return {
+        str(viewer): {
+            "start": dump_room(view.start),
+            "frames": frames(view),
+            "end": dump_room(snapshot(world.room, viewer)),
+        }
+        for viewer, view in world.views.items()
+    }
+
+
+def write(name: str) -> None:
+    lines = [
+        f"{json.dumps(viewer)}: {json.dumps(seen, ensure_ascii=False, sort_keys=True)}"
+        for viewer, seen in trace(SCENES[name]()).items()
+    ]
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    (GOLDEN / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_the_rules_still_tell_the_story_as_the_golden_trace_has_it(name: str) -> None:
+    assert json.loads(json.dumps(trace(SCENES[name]()))) == read(name)
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_folding_the_frames_of_a_golden_trace_gives_its_end(name: str) -> None:
+    for viewer in read(name).values():
+        room = load_room(viewer["start"])
+        for f in viewer["frames"]:
+            stored: Stored = load_stored(
+                f["seq"], f["at_ms"], f["actor"], f["command_id"], f["type"], f["v"], f["payload"]
+            )
+            assert f["prev"] == room.streams.get(stored.stream, 0)
+            room = apply(room, stored)
+        assert dump_room(room) == viewer["end"]
+
+
+if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
+    for scene in SCENES:
+        write(scene)

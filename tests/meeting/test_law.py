@@ -1,0 +1,192 @@
+"""The law of the fold, and of rights, in every order of commands that Hypothesis can think of."""
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from moim.meeting import conduct, tracks
+from moim.meeting import membership as m
+from moim.meeting.errors import Refused
+from moim.meeting.feature import Command, Limits, Stored
+from moim.meeting.features import chat, hand
+from moim.meeting.ids import HOSTS, SYSTEM, FileId, Identity, Role, ShareMode, Source
+from moim.meeting.images import AddImage, Image
+from moim.meeting.model import Room
+from moim.meeting.rules import apply, dump_room, load_room, snapshot, streams_of
+from tests.meeting.world import JUN, MINA, PEOPLE, SORA, World
+
+people = st.sampled_from(PEOPLE)
+sources = st.sampled_from(list(Source))
+seqs = st.integers(min_value=1, max_value=60)
+names = st.sampled_from(["Mina", "민아", "Jun", "Sora 소라"])
+
+HOST_ONLY = (
+    m.Remove,
+    m.Readmit,
+    m.GrantRole,
+    m.EndMeeting,
+    tracks.MuteOther,
+    conduct.RenameRoom,
+    conduct.ListRoom,
+    conduct.Lock,
+    conduct.Unlock,
+)
+COMMANDS: st.SearchStrategy[Command] = st.one_of(
+    st.builds(m.Join, name=names, tab=st.just("tab-12345"), take_over=st.booleans()),
+    st.builds(m.Leave),
+    st.builds(m.Rename, name=names, identity=st.none() | people),
+    st.builds(m.Remove, identity=people),
+    st.builds(m.Readmit, identity=people),
+    st.builds(m.GrantRole, identity=people, role=st.sampled_from(list(Role))),
+    st.builds(m.EndMeeting),
+    st.builds(
+        tracks.Publish,
+        source=sources,
+        muted=st.booleans(),
+        mode=st.none() | st.sampled_from(list(ShareMode)),
+    ),
+    st.builds(tracks.Unpublish, source=sources),
+    st.builds(tracks.Mute, source=sources),
+    st.builds(tracks.Unmute, source=sources),
+    st.builds(tracks.MuteOther, identity=people, source=sources),
+    st.builds(conduct.RenameRoom, name=names),
+    st.builds(conduct.ListRoom, listed=st.booleans()),
+    st.builds(conduct.Lock),
+    st.builds(conduct.Unlock),
+    st.builds(hand.RaiseHand),
+    st.builds(hand.LowerHand, identity=st.none() | people),
+    st.builds(
+        chat.SendMessage,
+        text=st.sampled_from(["hello", "안녕하세요", ""]),
+        reply_to=st.none() | seqs,
+        image=st.none() | st.sampled_from([FileId("F_1"), FileId("F_2")]),
+    ),
+    st.builds(chat.EditMessage, seq=seqs, text=st.sampled_from(["better", ""])),
+    st.builds(chat.DeleteMessage, seq=seqs),
+)
+
+
+class AnyMeeting(RuleBasedStateMachine):
+    """Three people, any command, any order: the law holds for every viewer after each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(limits=Limits(participants=2))
+
+    @initialize()
+    def somebody_sits_down(self) -> None:
+        self.world.join(MINA, JUN)
+
+    @rule(actor=people, command=COMMANDS, occupied=st.booleans())
+    def somebody_commands(self, actor: Identity, command: Command, occupied: bool) -> None:
+        before = self.world.room
+        try:
+            added = self.world.do(actor, command, occupied=occupied)
+        except Refused:
+            assert self.world.room is before
+            return
+        self._only_hosts_moderate(before, actor, command, added)
+        self._only_its_owner_unmutes(before, actor, added)
+
+    @rule(identity=people, file_id=st.sampled_from([FileId("F_1"), FileId("F_2")]))
+    def an_upload_finishes(self, identity: Identity, file_id: FileId) -> None:
+        image = Image(file_id=file_id, media_type="image/png", width=1, height=1, bytes=1)
+        if self.world.room.find(identity) is None:
+            with pytest.raises(Refused):
+                self.world.do(SYSTEM, AddImage(identity=identity, image=image))
+        else:
+            self.world.do(SYSTEM, AddImage(identity=identity, image=image))
+
+    @rule(identity=people)
+    def a_grace_ends(self, identity: Identity) -> None:
+        seat = self.world.room.find(identity)
+        if seat is not None:
+            self.world.do(SYSTEM, m.Expire(identity=identity, sid=seat.sid))
+
+    def _only_hosts_moderate(
+        self, before: Room, actor: Identity, command: Command, added: list[Stored]
+    ) -> None:
+        if added and isinstance(command, HOST_ONLY):
+            assert before.role_of(actor) is Role.HOST
+
+    def _only_its_owner_unmutes(self, before: Room, actor: Identity, added: list[Stored]) -> None:
+        after = self.world.room
+        for seat in before.participants:
+            now = after.find(seat.identity)
+            for source, track in seat.tracks.items():
+                there = now.tracks.get(source) if now else None
+                if track.muted and there is not None and not there.muted:
+                    assert actor == seat.identity
+                    assert [s.event.type for s in added] == ["track.unmuted"]
+
+    @invariant()
+    def the_fold_of_what_they_saw_is_their_snapshot(self) -> None:
+        for viewer, view in self.world.views.items():
+            expected = snapshot(self.world.room, viewer)
+            assert view.room == expected
+            folded = view.start
+            for stored in view.seen:
+                folded = apply(folded, stored)
+            assert folded == expected
+
+    @invariant()
+    def nobody_sees_what_is_not_for_them(self) -> None:
+        for viewer, view in self.world.views.items():
+            for stored in view.seen:
+                assert stored.stream in ("room", "hosts", f"p:{viewer}")
+                if stored.stream == HOSTS:
+                    assert viewer in self.world.room.roles
+            seen = snapshot(self.world.room, viewer)
+            if not self.world.room.is_host(viewer):
+                assert seen.barred == ()
+            waiting = dump_room(seen)["slices"]["image"]["waiting"]
+            assert set(waiting) <= {viewer}
+
+    @invariant()
+    def the_journal_folds_to_the_room_also_after_scrubbing(self) -> None:
+        folded = Room(id=self.world.room.id)
+        for stored in self.world.journal:
+            folded = apply(folded, stored)
+        assert folded == self.world.room
+
+    @invariant()
+    def a_stored_snapshot_reads_back(self) -> None:
+        assert load_room(dump_room(self.world.room)) == self.world.room
+
+    @invariant()
+    def the_room_is_never_overfull_and_always_has_a_host(self) -> None:
+        room = self.world.room
+        guests = [p for p in room.participants if p.role is Role.GUEST]
+        assert len(guests) <= self.world.limits.participants
+        assert Role.HOST in room.roles.values()
+        assert (room.meeting is None) == (not room.participants)
+        assert all(p.role is room.role_of(p.identity) for p in room.participants)
+
+
+TestAnyMeeting = AnyMeeting.TestCase
+TestAnyMeeting.settings = settings(
+    max_examples=150, stateful_step_count=40, deadline=None, derandomize=True
+)
+
+
+def test_who_has_no_seat_sees_nothing() -> None:
+    world = World().join(MINA, JUN)
+    world.do(MINA, chat.SendMessage(text="between us"))
+    assert streams_of(world.room, SORA) == frozenset()
+    assert snapshot(world.room, SORA) == Room(id=world.room.id)
+
+
+@pytest.mark.parametrize("command", [m.Expire, m.Leave, conduct.Create, AddImage])
+def test_what_only_the_server_may_say_is_marked_internal(command: type[Command]) -> None:
+    assert command.internal is (command is not m.Leave)
+
+
+def test_an_internal_command_from_outside_is_a_bug_and_changes_nothing() -> None:
+    world = World().join(MINA)
+    seat: Any = world.room.find(MINA)
+    with pytest.raises(AssertionError):
+        world.do(JUN, m.Expire(identity=MINA, sid=seat.sid))
+    assert world.room.find(MINA) == seat
