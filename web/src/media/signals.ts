@@ -3,17 +3,18 @@
  * reorder them (a server that restarts, a socket that reconnects).
  *
  * Each signal has a number `n` that is never used again by this page, and names its link: the
- * connection attempt it belongs to and the number that attempt began with. The receiver
- * acknowledges every signal it has, handles those of one attempt in the order of their numbers,
- * and each once. The sender repeats with back-off until the acknowledgement or until the
+ * connection attempt it belongs to and its place in it (1, 2, ...). The receiver acknowledges
+ * every `n` that it has, handles the signals of one attempt in the order of their places, and
+ * each once. The sender repeats with back-off until the acknowledgement or until the
  * participant is gone. A signal of another epoch is dropped by whoever sees it.
  *
  * On the wire (the link travels inside `data`, which the server passes on unread):
  *
- *     signal.send {to, epoch, n, kind, data: {..., link: {from, to, first}}}  ->  signal {from, payload}
+ *     signal.send {to, epoch, n, kind, data: {..., link: {from, to, place}}}  ->  signal {from, payload}
  *     signal.ack  {to, epoch, n}                                             ->  signal.acked {from, payload}
  *
- * A client without links is served too: its numbers then begin at 0 or 1 and it has one attempt.
+ * A client without links is served too: `n` is then the place, it begins at 0 or 1 for each
+ * participant, and there is one attempt.
  */
 import { isSource, type Link, type Signal, type SignalPort, type Source } from "./session";
 
@@ -69,7 +70,7 @@ export class ReliableSignals implements SignalPort {
   private number: number;
   private readonly relay: SignalRelay;
   private readonly waiting = new Map<number, Outgoing>();
-  private readonly firsts = new Map<string, number>();
+  private readonly places = new Map<string, number>();
   private readonly attempts = new Map<string, Map<string, Attempt>>();
   private readonly unsubscribe: (() => void)[];
 
@@ -88,8 +89,8 @@ export class ReliableSignals implements SignalPort {
   send(to: string, link: Link, signal: Signal): void {
     const n = this.number++;
     const key = attemptKey(to, link.from);
-    const first = this.firsts.get(key) ?? n;
-    this.firsts.set(key, first);
+    const place = (this.places.get(key) ?? 0) + 1;
+    this.places.set(key, place);
     // The last candidate (null) is spelt as an empty one: a null could not carry the link.
     const data: object = signal.data ?? { candidate: "" };
     const fields = {
@@ -97,7 +98,7 @@ export class ReliableSignals implements SignalPort {
       epoch: this.epoch,
       n,
       kind: signal.kind,
-      data: { ...data, link: { from: link.from, to: link.to, first } },
+      data: { ...data, link: { from: link.from, to: link.to, place } },
     };
     const outgoing: Outgoing = {
       to,
@@ -117,12 +118,12 @@ export class ReliableSignals implements SignalPort {
       this.waiting.delete(n);
     }
     if (link !== undefined) {
-      this.firsts.delete(attemptKey(identity, link));
+      this.places.delete(attemptKey(identity, link));
       return;
     }
     this.attempts.delete(identity);
     const prefix = attemptKey(identity, "");
-    for (const key of this.firsts.keys()) if (key.startsWith(prefix)) this.firsts.delete(key);
+    for (const key of this.places.keys()) if (key.startsWith(prefix)) this.places.delete(key);
   }
 
   /** A new plane or meeting: nothing of the old one is repeated or handled any more. */
@@ -131,7 +132,7 @@ export class ReliableSignals implements SignalPort {
     this.epoch = epoch;
     for (const outgoing of this.waiting.values()) clearTimeout(outgoing.timer);
     this.waiting.clear();
-    this.firsts.clear();
+    this.places.clear();
     this.attempts.clear();
   }
 
@@ -154,7 +155,7 @@ export class ReliableSignals implements SignalPort {
     for (const unsubscribe of this.unsubscribe) unsubscribe();
     for (const outgoing of this.waiting.values()) clearTimeout(outgoing.timer);
     this.waiting.clear();
-    this.firsts.clear();
+    this.places.clear();
     this.attempts.clear();
     this.onsignal = null;
     this.accepts = () => false;
@@ -194,11 +195,11 @@ export class ReliableSignals implements SignalPort {
     if (!this.accepts(from)) return;
 
     const signal = signalOf(payload["kind"], payload["data"]);
-    const { link, first } = linkOf(payload["data"], n);
+    const { link, place, first } = linkOf(payload["data"], n);
     const attempt = this.attemptOf(from, link.from, first);
-    if (n >= attempt.next) {
-      if (!attempt.early.has(n) && attempt.early.size >= EARLY_LIMIT) return;
-      attempt.early.set(n, { link, signal });
+    if (place >= attempt.next) {
+      if (!attempt.early.has(place) && attempt.early.size >= EARLY_LIMIT) return;
+      attempt.early.set(place, { link, signal });
     }
     this.relayed("signal.ack", { to: from, epoch: this.epoch, n });
     this.deliver(from, attempt);
@@ -235,16 +236,14 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const text = (value: unknown, limit: number): string | null =>
   typeof value === "string" && value.length <= limit ? value : null;
 
-function linkOf(data: unknown, n: number): { link: Link; first: number } {
+function linkOf(data: unknown, n: number): { link: Link; place: number; first: number } {
   const link = isRecord(data) && isRecord(data["link"]) ? data["link"] : {};
-  const first = link["first"];
-  return {
-    link: { from: text(link["from"], 64) ?? "", to: text(link["to"], 64) },
-    first:
-      typeof first === "number" && Number.isSafeInteger(first) && first <= n
-        ? first
-        : Math.min(n, 1),
-  };
+  const from = text(link["from"], 64);
+  const place = link["place"];
+  if (from === null || typeof place !== "number" || !Number.isSafeInteger(place)) {
+    return { link: { from: "", to: null }, place: n, first: Math.min(n, 1) };
+  }
+  return { link: { from, to: text(link["to"], 64) }, place, first: 1 };
 }
 
 /** The signal as this folder knows it, or null for what is malformed or of a later version. */
