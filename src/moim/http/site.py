@@ -1,0 +1,124 @@
+"""What every view and resource is given: one object, made by `wiring.make_site`, never global."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from moim.http.identity import Identities
+from moim.http.images import ImageDesk
+from moim.http.links import Links
+from moim.http.origins import Origins
+from moim.http.own_files import OwnFiles
+from moim.http.ports import Rooms
+from moim.http.rates import Rate
+from moim.http.rendering import Pages
+from moim.meeting.errors import ErrorCode, Refused
+from moim.meeting.ids import Identity
+
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "x-moim-csrf"
+
+IceServer = Mapping[str, str | Sequence[str]]
+IceServers = Callable[[str], Sequence[IceServer]]
+"""The ICE servers (W3C RTCIceServer) for a page that was asked for under this host name."""
+
+
+def no_ice_servers(_: str) -> Sequence[IceServer]:
+    """Browsers of one network find each other without any."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `moim.app` picks from the settings for the pages. Sizes in bytes."""
+
+    version: str = "0"
+    root_path: str = ""
+    public_url: str | None = None
+    allowed_origins: tuple[str, ...] = ()
+    frame_ancestors: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    ice_servers: IceServers = no_ice_servers
+    dev: bool = False
+    image_max_bytes: int = 10 * 1024 * 1024
+    image_max_pixels: int = 40_000_000
+    name_max_graphemes: int = 40
+    message_max_graphemes: int = 4000
+    rooms_per_hour: int = 30
+    images_per_minute: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Token buckets of what the pages let people do."""
+
+    rooms: Rate
+    images: Rate
+    secrets: Rate
+    identities: Rate
+
+    @classmethod
+    def of(cls, options: Options) -> "Rates":
+        """As the settings say. Guessing at host links is slowed for everyone alike."""
+        return cls(
+            rooms=Rate(options.rooms_per_hour, 3600),
+            images=Rate(options.images_per_minute, 60),
+            secrets=Rate(30, 600),
+            identities=Rate(60, 600),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The parts that the pages are made of."""
+
+    options: Options
+    rooms: Rooms
+    images: ImageDesk
+    identities: Identities
+    origins: Origins
+    pages: Pages
+    own: OwnFiles
+    rates: Rates = field(repr=False)
+
+    def links(self, request: Request) -> Links:
+        """The addresses for this reader."""
+        return self.pages.links(request)
+
+    async def reader(self, request: Request) -> Identity:
+        """Who reads a page; somebody new gets an identity, which `remember` puts into the answer.
+
+        Raises: `identity_missing` where another app decides and does not know them.
+        """
+        return await self.identities.identify(request) or self.identities.mint()
+
+    def remember(self, response: Response, request: Request, identity: Identity) -> Response:
+        """Keep the reader's identity in the browser."""
+        self.identities.remember(response, request, identity)
+        return response
+
+    async def caller(self, connection: HTTPConnection) -> Identity:
+        """Who asks for a resource: by `Authorization: Bearer <token>`, else by cookie.
+
+        Raises: `identity_missing`, `identity_invalid`.
+        """
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else None
+        identity = await self.identities.identify(connection, given or None)
+        if identity is None:
+            raise Refused(ErrorCode.IDENTITY_MISSING)
+        return identity
+
+    async def guard_resource(self, request: Request) -> Identity:
+        """A caller who may change something: from a page of ours, and with its CSRF token unless
+        the request proves itself with a bearer token, which no other site's page can add.
+
+        Raises: `origin_refused`, `csrf_failed`, `identity_missing`, `identity_invalid`.
+        """
+        self.origins.check(request)
+        identity = await self.caller(request)
+        if "authorization" not in request.headers:
+            self.identities.check_csrf(identity, request.headers.get(CSRF_HEADER))
+        return identity

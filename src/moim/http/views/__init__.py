@@ -1,0 +1,1 @@
+"""The server-rendered pages: one file a page, each works without JavaScript."""

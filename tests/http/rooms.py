@@ -1,0 +1,83 @@
+"""Rooms in memory: the port of the pages, without a database behind it."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from moim.http.ports import RoomCard, RoomMade
+from moim.live.ids import RandomIds
+from moim.meeting.errors import ErrorCode, Refused
+from moim.meeting.ids import Identity, Role
+from moim.meeting.images import Image
+
+
+@dataclass
+class RoomsInMemory:
+    """Implements `moim.http.ports.Rooms`."""
+
+    cards: dict[str, RoomCard] = field(default_factory=dict)
+    hosts: set[tuple[str, Identity]] = field(default_factory=set)
+    seats: set[tuple[str, Identity]] = field(default_factory=set)
+    secrets: dict[str, str] = field(default_factory=dict)
+    images: list[Image] = field(default_factory=list)
+    broken: Exception | None = None
+
+    async def create(self, owner: Identity, name: str, *, listed: bool) -> RoomMade:
+        ids = RandomIds()
+        slug = ids.slug()
+        self.cards[slug] = RoomCard(ids.room(), slug, name, listed, False, 0, 8)
+        self.hosts.add((slug, owner))
+        return RoomMade(slug, self._secret(slug))
+
+    def _secret(self, slug: str) -> str:
+        secret = secrets.token_urlsafe(16)
+        self.secrets[secret] = slug
+        return secret
+
+    def put(self, slug: str, name: str = "Friday tea", **changes: bool | int) -> RoomCard:
+        """A room that is simply there."""
+        base = RoomCard(RandomIds().room(), slug, name, True, False, 0, 8)
+        card = replace(base, **changes)  # type: ignore[arg-type]
+        self.cards[slug] = card
+        return card
+
+    async def find(self, slug: str) -> RoomCard:
+        if self.broken:
+            raise self.broken
+        if slug not in self.cards:
+            raise Refused(ErrorCode.ROOM_UNKNOWN)
+        return self.cards[slug]
+
+    async def listed(self, most: int) -> Sequence[RoomCard]:
+        if self.broken:
+            raise self.broken
+        rooms = [room for room in self.cards.values() if room.listed]
+        return sorted(rooms, key=lambda room: -room.people)[:most]
+
+    async def role(self, slug: str, identity: Identity) -> Role:
+        await self.find(slug)
+        return Role.HOST if (slug, identity) in self.hosts else Role.GUEST
+
+    async def is_seated(self, slug: str, identity: Identity) -> bool:
+        await self.find(slug)
+        return (slug, identity) in self.seats
+
+    async def may_see_files(self, slug: str, identity: Identity) -> bool:
+        await self.find(slug)
+        return (slug, identity) in self.seats | self.hosts
+
+    async def become_host(self, slug: str, identity: Identity, secret: str) -> None:
+        await self.find(slug)
+        if self.secrets.get(secret) != slug:
+            raise Refused(ErrorCode.HOST_LINK_INVALID)
+        self.hosts.add((slug, identity))
+
+    async def new_host_secret(self, slug: str, identity: Identity) -> str:
+        if (slug, identity) not in self.hosts:
+            raise Refused(ErrorCode.NOT_HOST)
+        return self._secret(slug)
+
+    async def add_image(self, slug: str, identity: Identity, image: Image) -> None:
+        if not await self.is_seated(slug, identity):
+            raise Refused(ErrorCode.NOT_PRESENT)
+        self.images.append(image)
