@@ -1,4 +1,4 @@
-"""A feature is whole: rules, a twin in the web client, tests, and a section in the protocol page."""
+"""A feature is whole: rules, a twin in the web client, tests, a section in the protocol page."""
 
 import re
 from pathlib import Path
