@@ -8,6 +8,7 @@ Use: `log = structlog.get_logger(__name__)`, then `log.info("room.opened", room=
 constant event name; bind what stays (`room`, `meeting`, `participant`, `track`) once.
 """
 
+import asyncio
 import ipaddress
 import logging
 import re
@@ -106,6 +107,14 @@ def _drop_uvicorn_colour(
     return event
 
 
+class _NoCancelledRequests(logging.Filter):
+    """Passes over requests that a stop has cut off: long polls end so by nature, at each Ctrl-C."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        cancelled = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+        return not cancelled and not str(record.msg).startswith("Cancel %s running task(s)")
+
+
 def configure(level: Level, form: Format = "auto", stream: TextIO | None = None) -> None:
     """Set up logging for this process; called by the programs, never by an import."""
     out = sys.stderr if stream is None else stream
@@ -148,8 +157,11 @@ def configure(level: Level, form: Format = "auto", stream: TextIO | None = None)
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+    uvicorn_errors = logging.getLogger("uvicorn.error")
+    uvicorn_errors.filters[:] = [_NoCancelledRequests()]
     for name in (
         "uvicorn",
+        "uvicorn.error",
         "socketio",
         "engineio",
         "asyncio",

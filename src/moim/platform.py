@@ -208,3 +208,11 @@ def _address_towards_others() -> IpAddress | None:
 def host_name() -> str:
     """Give the name of this machine in lower case, without its domain."""
     return socket.gethostname().lower().partition(".")[0]
+
+
+def colour_terminal() -> bool:
+    """Tell whether people see standard output on a terminal that knows colours.
+
+    Source: https://no-color.org
+    """
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"

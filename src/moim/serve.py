@@ -1,0 +1,291 @@
+"""From settings to a running server: sockets, certificates, the app, uvicorn, STUN, and the end.
+
+Each step says one line with its time; what takes long is then no riddle. Imports that take long
+(the app, uvicorn, cryptography) happen in the step that needs them, so that a refusal is quick.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from moim import logs, platform
+from moim.listening import ListenError, Listeners, listen, listen_udp
+from moim.settings import Settings, signing_key
+
+if TYPE_CHECKING:
+    import ssl
+
+    import uvicorn
+
+    from moim.lan import LanHost
+
+STOP_PATIENCE_S: Final = 1
+CERTIFICATE_CHECK_S: Final = 60
+KEEP_ALIVE_S: Final = 30
+WEBSOCKET_OVERHEAD_BYTES: Final = 16 * 1024  # the packet around the largest event
+
+Say = Callable[[str], None]
+Asgi = Callable[..., Any]
+
+
+@dataclass
+class Steps:
+    """Says a line for each step of the start, with the time it took."""
+
+    say: Say
+    began: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[None]:
+        """Time a block; nothing is said when it fails, since the failure is."""
+        before = time.perf_counter()
+        yield
+        self.say(f"{what} {time.perf_counter() - before:.2f} s")
+
+    def done(self) -> None:
+        """Say how long all of it took."""
+        self.say(f"ready {time.perf_counter() - self.began:.2f} s")
+
+
+@dataclass
+class Stop:
+    """The wish to stop, which may come before there is a server."""
+
+    server: "uvicorn.Server | None" = None
+    wanted: bool = False
+
+    def __call__(self) -> None:
+        if self.server is not None:
+            # The second Ctrl-C does not wait for anybody.
+            self.server.force_exit = self.wanted
+            self.server.should_exit = True
+        self.wanted = True
+
+
+def run(settings: Settings, *, say: Say, make_app: Callable[[Settings], Asgi] | None = None) -> int:
+    """Serve until a stop signal; gives the exit code of the process.
+
+    Raises: ListenError, SettingsError, OSError for a data folder that cannot be made.
+    """
+    stop = Stop()
+    with platform.stop_signals(stop):
+        steps = Steps(say)
+        logs.configure(settings.log_level, settings.log_format)
+        platform.raise_open_file_limit()
+        with steps.step("data folder ready"):
+            platform.private_folder(settings.data_dir)
+            signing_key(settings)
+        settings, listeners = _listeners(settings, say)
+        try:
+            return _run(settings, listeners, steps, stop, make_app or _app)
+        finally:
+            listeners.close()
+
+
+def _app(settings: Settings) -> Asgi:
+    from moim.app import create_app
+
+    return create_app(settings)
+
+
+def _listeners(settings: Settings, say: Say) -> tuple[Settings, Listeners]:
+    """Take the ports; the settings returned hold the numbers that were had."""
+    host = "0.0.0.0" if settings.lan and settings.host == "localhost" else settings.host  # noqa: S104
+    listeners = listen(host, settings.port)
+    had: dict[str, object] = {"port": listeners.port}
+    had["stun_port"] = settings.stun_port or listeners.port
+    if settings.stun:
+        try:
+            listeners.udp = listen_udp(host, settings.stun_port or listeners.port)
+        except ListenError:
+            # A meeting on one network works without; it is no reason not to start.
+            say(f"UDP port {had['stun_port']} is taken: no STUN, calls across routers may fail")
+            had["stun"] = False
+            had["stun_urls"] = tuple(url for url in settings.stun_urls if url != "own")
+    return settings.model_copy(update=had), listeners
+
+
+def _run(
+    settings: Settings,
+    listeners: Listeners,
+    steps: Steps,
+    stop: Stop,
+    make_app: Callable[[Settings], Asgi],
+) -> int:
+    certified = None
+    if settings.lan:
+        with steps.step("certificates ready"):
+            certified = _certify(settings)
+    with steps.step("program loaded"):
+        app = make_app(settings)
+        config = uvicorn_config(settings, app, certified.context if certified else None)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        return runner.run(_serve(settings, app, config, listeners, steps, stop, certified))
+
+
+def uvicorn_config(
+    settings: Settings, app: Asgi, context: "ssl.SSLContext | None" = None
+) -> "uvicorn.Config":
+    """Say how uvicorn is to serve the app; with a TLS context, HTTPS and HTTP on one port."""
+    import uvicorn
+
+    from moim.secure_port import secure_port
+
+    return uvicorn.Config(
+        app,
+        http="auto" if context is None else secure_port(context),
+        ws="websockets-sansio",
+        ws_max_size=max(settings.command_max_bytes, settings.app_event_max_bytes)
+        + WEBSOCKET_OVERHEAD_BYTES,
+        ws_per_message_deflate=False,  # small frames; a compressor costs 300 kB a connection
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_PATIENCE_S,
+    )
+
+
+async def _serve(
+    settings: Settings,
+    app: Asgi,
+    config: "uvicorn.Config",
+    listeners: Listeners,
+    steps: Steps,
+    stop: Stop,
+    certified: "_Certified | None",
+) -> int:
+    from moim.media.stun import StunServer
+
+    server = _server(config, app, steps)
+    stop.server = server
+    server.should_exit = stop.wanted
+    stun = StunServer()
+    renewal = asyncio.create_task(certified.keep(settings)) if certified else None
+    try:
+        await stun.start(listeners.udp)
+        await server.serve(listeners.tcp, lambda: _say_addresses(settings, steps, certified))
+    finally:
+        stun.stop()
+        if renewal is not None:
+            renewal.cancel()
+    return 0 if server.started else 3
+
+
+def _server(config: "uvicorn.Config", app: Asgi, steps: Steps) -> Any:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        """uvicorn's server with our signals, our lines and a word to the app before the end."""
+
+        async def serve(  # type: ignore[override]
+            self, sockets: Sequence[Any], announce: Callable[[], None]
+        ) -> None:
+            self._announce = announce
+            await self._serve(list(sockets))
+
+        async def startup(self, sockets: list[Any] | None = None) -> None:
+            with steps.step("database ready"):
+                await super().startup(sockets)
+            if not self.should_exit:
+                self._announce()
+
+        async def shutdown(self, sockets: list[Any] | None = None) -> None:
+            # While connections are open, the app can still tell people why they will close.
+            farewell = getattr(getattr(app, "state", None), "before_stop", None)
+            if farewell is not None:
+                with _late_is_fine():
+                    await asyncio.wait_for(farewell(), STOP_PATIENCE_S)
+            await super().shutdown(sockets)
+
+    return Server(config)
+
+
+@contextmanager
+def _late_is_fine() -> Iterator[None]:
+    import structlog
+
+    try:
+        yield
+    except TimeoutError:
+        structlog.get_logger(__name__).warning("farewell.timed_out")
+    except Exception:
+        # A supervisor's edge: whatever fails here, the server still stops in order.
+        structlog.get_logger(__name__).exception("farewell.failed")
+
+
+@dataclass
+class _Certified:
+    """The TLS context of the local network, kept valid while the server runs."""
+
+    host: "LanHost"
+    context: "ssl.SSLContext"
+    ca_is_new: bool
+
+    async def keep(self, settings: Settings) -> None:
+        """Renew the certificate when the machine gets another address or time runs out."""
+        import structlog
+
+        while True:
+            await asyncio.sleep(CERTIFICATE_CHECK_S)
+            try:
+                self.host = await asyncio.to_thread(_renew, settings, self.context)
+            except (OSError, ValueError):
+                structlog.get_logger(__name__).warning("certificate.not_renewed", exc_info=True)
+
+
+def _renew(settings: Settings, context: "ssl.SSLContext") -> "LanHost":
+    from moim import lan
+
+    host = lan.this_host()
+    folder = lan.lan_folder(settings.data_dir)
+    context.load_cert_chain(lan.ensure_certificates(folder, host, datetime.now(UTC)).server)
+    return host
+
+
+def _certify(settings: Settings) -> _Certified:
+    from moim import lan
+
+    host = lan.this_host()
+    made = lan.ensure_certificates(lan.lan_folder(settings.data_dir), host, datetime.now(UTC))
+    return _Certified(host, lan.server_context(made.server), made.ca_is_new)
+
+
+def own_url(settings: Settings) -> str:
+    """Give the address of moim for links: the public one, or the one on this machine."""
+    if settings.public_url:
+        return settings.public_url + settings.root_path
+    host = settings.host
+    if host in ("0.0.0.0", "::", "*", "127.0.0.1", "::1"):  # noqa: S104 - compared, not bound
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.root_path}"
+
+
+def _say_addresses(settings: Settings, steps: Steps, certified: _Certified | None) -> None:
+    steps.done()
+    steps.say("")
+    steps.say(f"Open  {own_url(settings)}")
+    if certified is not None:
+        _say_lan(settings, steps.say, certified)
+    steps.say("Ctrl-C stops moim.")
+
+
+def _say_lan(settings: Settings, say: Say, certified: _Certified) -> None:
+    from moim import lan, qr
+
+    urls = lan.lan_urls(certified.host, settings.port, settings.root_path)
+    say("On this network")
+    for url in urls:
+        say(f"      {url}")
+    say("")
+    # Only HTTPS is ever in a code: a phone that opens plain HTTP has no camera.
+    say(qr.terminal(urls[0], colour=platform.colour_terminal()))
+    say(lan.WARNING_TEXT)
+    say("`moim trust` shows how a device learns to trust it, without the warning.")
+    say("")
