@@ -1,0 +1,48 @@
+# Every target is one line to tools/bootstrap, which needs Python 3.11 or newer and nothing else.
+# `make run ARGS="--lan"` passes arguments on; `make PYTHON=python3.12 run` takes another Python.
+
+PYTHON ?= python3
+ARGS ?=
+DO = @$(PYTHON) -m tools.bootstrap
+
+.PHONY: help run test test-bare check dev build format wire screenshots setup lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@$(PYTHON) tools/help.py
+
+run: ## start moim on port 3000, setting up what is missing
+	$(DO) run $(ARGS)
+
+test: ## everything: lint, types, unit, property, packaging and browser tests
+	$(DO) test
+
+test-bare: ## make test in a fresh clone with an empty home and a bare PATH
+	$(DO) test-bare
+
+check: ## format, lint, types and unit tests, in under a minute
+	$(DO) check
+
+dev: ## start moim and reload it whenever a file is saved
+	$(DO) dev $(ARGS)
+
+build: ## the wheel and the source distribution, in dist
+	$(DO) build
+
+format: ## format Python and the web client
+	$(DO) format
+
+wire: ## write the web client's wire types from the Python models
+	$(DO) wire
+
+screenshots: ## a picture of every screen, desktop and phone, light and dark
+	$(DO) screenshots $(ARGS)
+
+setup: ## install the locked tools and packages, without starting anything
+	$(DO) setup
+
+lock: ## take the newest versions of all dependencies
+	$(DO) lock
+
+clean: ## remove what was built and installed; rooms and their data stay
+	$(DO) clean

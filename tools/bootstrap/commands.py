@@ -1,0 +1,216 @@
+"""The commands behind the make targets, each a few steps in order."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tools.bootstrap import checks, network, node, python
+from tools.bootstrap.chromium import ensure_chromium
+from tools.bootstrap.places import BUILT_CLIENT, ROOT, TOOLS, UV, VENV, WEB, WINDOWS, venv_program
+from tools.bootstrap.steps import StepFailed, Word, quietly, seconds_since, step
+
+INTERRUPTED = 130
+# A machine's own network settings, and nothing else that somebody may have set up by hand.
+NETWORK_SETTINGS = [
+    *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
+    *("PIP_CERT", "PIP_INDEX_URL", "NODE_EXTRA_CA_CERTS"),
+]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command and gives its exit code; an error is a text, never a traceback."""
+    # What is not a terminal may be a pipe of an ASCII locale.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if command is None:
+        print(f"Say one of: {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    os.chdir(ROOT)
+    try:
+        return command(arguments[1:])
+    except StepFailed as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return INTERRUPTED
+
+
+def setup(_: Sequence[str]) -> int:
+    """Everything that a developer needs, without starting anything."""
+    python.ensure_packages(dev=True)
+    node.ensure_node()
+    node.ensure_npm_packages()
+    return 0
+
+
+def run(arguments: Sequence[str]) -> int:
+    begun = time.monotonic()
+    python.ensure_packages(dev=False)
+    node.ensure_client()
+    print(f"  ✓  Ready to start ({seconds_since(begun)})", flush=True)
+    return _become([venv_program("python"), "-m", "moim", *arguments])
+
+
+def dev(arguments: Sequence[str]) -> int:
+    setup(())
+    node.ensure_client()
+    # From here on the folder holds unfinished builds, which a plain start must not take for done.
+    (BUILT_CLIENT / ".stamp").unlink(missing_ok=True)
+    return _become([venv_program("python"), "-m", "tools.dev", str(node.node()), *arguments])
+
+
+def build(_: Sequence[str]) -> int:
+    setup(())
+    node.ensure_client()
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    with step("Wheel and source distribution in dist"):
+        quietly([UV, "build", "--out-dir", ROOT / "dist"], env=node.environment())
+    return 0
+
+
+def check(_: Sequence[str]) -> int:
+    begun = time.monotonic()
+    return _close(_all_checks(), begun)
+
+
+def everything(_: Sequence[str]) -> int:
+    begun = time.monotonic()
+    count = _all_checks()
+    env = node.environment()
+    count += _tried("Web client", node.ensure_client)
+    count += checks.run(checks.pytest("packaging tests", "packaging", "packaging"), env, show=True)
+    chromium: list[Path] = []
+    missing = _tried("Chromium", lambda: chromium.append(ensure_chromium()))
+    count += missing
+    if chromium:
+        browser = checks.pytest("browser tests", "browser", "browser", CHROMIUM=str(chromium[0]))
+        count += checks.run(browser, env, show=True)
+    return _close(count, begun)
+
+
+def bare(_: Sequence[str]) -> int:
+    """`make test` in a fresh clone, with an empty home and nothing but the system's programs."""
+    with tempfile.TemporaryDirectory(prefix="moim-bare-") as folder:
+        clone, home = Path(folder, "moim"), Path(folder, "home")
+        home.mkdir()
+        quietly(["git", "clone", "--quiet", "--no-hardlinks", ROOT, clone])
+        env = {name: os.environ[name] for name in NETWORK_SETTINGS if name in os.environ}
+        env |= {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+        return subprocess.run(["make", "test"], cwd=clone, env=env, check=False).returncode
+
+
+def format_all(_: Sequence[str]) -> int:
+    setup(())
+    ruff = venv_program("ruff")
+    with step("Python formatted"):
+        quietly([ruff, "check", "--fix-only", "--quiet"])
+        quietly([ruff, "format", "--quiet"])
+    with step("Web client formatted"):
+        prettier: list[Word] = [node.node(), node.npm_program("prettier")]
+        quietly([*prettier, "--write", "--log-level=warn", "."], cwd=WEB, env=node.environment())
+    return 0
+
+
+def wire(_: Sequence[str]) -> int:
+    setup(())
+    with step("Wire types of the web client"):
+        quietly([venv_program("python"), "tools/gen_wire.py"], env=node.environment())
+    return 0
+
+
+def screenshots(arguments: Sequence[str]) -> int:
+    setup(())
+    node.ensure_client()
+    env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
+    return _become([venv_program("python"), "-m", "tools.screenshots", *arguments], env)
+
+
+def clean(_: Sequence[str]) -> int:
+    """Removes what was built and set up; rooms and settings in the data folder stay."""
+    caches = [ROOT / name for name in (".mypy_cache", ".ruff_cache", ".pytest_cache", "dist")]
+    made = [VENV, TOOLS, WEB / "node_modules", WEB / "src" / "paraglide", BUILT_CLIENT, *caches]
+    for path in made:
+        shutil.rmtree(path, ignore_errors=True)
+    return 0
+
+
+def _all_checks() -> checks.Count:
+    setup(())
+    env = node.environment()
+    # Before the others: several of them read the compiled messages.
+    messages = [node.node(), node.npm_program("@inlang/paraglide-js", "paraglide-js"), "compile"]
+    options = ["--project", "./project.inlang", "--outdir", "./src/paraglide"]
+    strategy = ["--strategy", "custom-document", "baseLocale"]
+    first = checks.Check("messages", [*messages, *options, *strategy], WEB)
+    count = checks.run(first, env)
+    # The long ones first, so that no core waits for one at the end.
+    both = [*checks.web_checks()[:2], *checks.python_checks(), *checks.web_checks()[2:]]
+    return count + checks.run_together(both, env)
+
+
+def _tried(name: str, action: Callable[[], None]) -> checks.Count:
+    """A step of which the others do not depend: its failure is counted, and the run goes on."""
+    try:
+        action()
+    except StepFailed as error:
+        print(f"  ✗  {name}\n{error}", flush=True)
+        return checks.Count(failed=1)
+    return checks.Count()
+
+
+def _close(count: checks.Count, begun: float) -> int:
+    skipped = f", {count.skipped} skipped" if count.skipped else ""
+    print(f"\nAll in {seconds_since(begun)}{skipped}.\n{count}", flush=True)
+    return 1 if count.failed else 0
+
+
+def _become(command: Sequence[Word], env: dict[str, str] | None = None) -> int:
+    """Goes on as another program, so that Ctrl-C reaches that one alone."""
+    words = [os.fspath(part) for part in command]
+    env = dict(os.environ) if env is None else env
+    if not WINDOWS:
+        os.execve(words[0], words, env)  # noqa: S606 - no shell is meant
+    with subprocess.Popen(words, env=env) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # the program has heard it too, and takes its time to stop
+
+
+def lock(_: Sequence[str]) -> int:
+    """Takes the newest versions that `pyproject.toml` and `package.json` allow."""
+    setup(())
+    with step("uv.lock"):
+        quietly([UV, "lock", "--upgrade"], env=network.environment())
+    with step("package-lock.json"):
+        found = node.find()
+        assert found is not None  # noqa: S101 - setup has seen to it
+        quietly([*found, "update", "--package-lock-only"], cwd=WEB, env=node.environment())
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "run": run,
+    "test": everything,
+    "test-bare": bare,
+    "check": check,
+    "dev": dev,
+    "build": build,
+    "format": format_all,
+    "wire": wire,
+    "screenshots": screenshots,
+    "setup": setup,
+    "lock": lock,
+    "clean": clean,
+}
