@@ -116,7 +116,7 @@ def run(check: Check, env: Mapping[str, str], *, show: bool = False) -> Count:
     if check.report is not None:
         check.report.parent.mkdir(parents=True, exist_ok=True)
         check.report.unlink(missing_ok=True)
-    done: subprocess.CompletedProcess[bytes | None] = subprocess.run(
+    done = subprocess.run(
         [os.fspath(part) for part in check.command],
         cwd=check.cwd,
         env={**env, **check.env},
@@ -128,7 +128,8 @@ def run(check: Check, env: Mapping[str, str], *, show: bool = False) -> Count:
     count = _count(check, done.returncode)
     mark = "✗" if count.failed else "✓"
     tests = f"{count}, " if check.read else ""
-    said = done.stdout.decode(errors="replace") if done.stdout and count.failed else ""
+    output: bytes | None = done.stdout
+    said = output.decode(errors="replace") if output and count.failed else ""
     text = f"  {mark}  {check.name} ({tests}{seconds_since(begun)})"
     print(f"{text}\n{said.rstrip()}" if said else text, flush=True)
     return count

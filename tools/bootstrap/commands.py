@@ -148,7 +148,11 @@ def _all_checks() -> checks.Count:
     setup(())
     env = node.environment()
     # Before the others: several of them read the compiled messages.
-    messages = [node.node(), node.npm_program("@inlang/paraglide-js", "paraglide-js"), "compile"]
+    messages: list[Word] = [
+        node.node(),
+        node.npm_program("@inlang/paraglide-js", "paraglide-js"),
+        "compile",
+    ]
     options = ["--project", "./project.inlang", "--outdir", "./src/paraglide"]
     strategy = ["--strategy", "custom-document", "baseLocale"]
     first = checks.Check("messages", [*messages, *options, *strategy], WEB)
