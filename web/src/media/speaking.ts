@@ -37,7 +37,7 @@ export class SpeakingDetector {
         ? level
         : this.noise + (level - this.noise) * Math.min(1, elapsed_s * NOISE_RISE_PER_S);
     const crossed = this.on
-      ? level < Math.max(OFF_LEVEL, Math.min(ON_LEVEL, this.noise * NOISE_OFF))
+      ? level < Math.max(OFF_LEVEL, this.noise * NOISE_OFF)
       : level > Math.max(ON_LEVEL, this.noise * NOISE_ON);
     if (!crossed) {
       this.crossing_ms = null;
