@@ -1,0 +1,240 @@
+"""The composition root: settings in, one ASGI app out, nothing global.
+
+    app = create_app()                       uvicorn --factory moim.app:create_app
+    outer = FastAPI(lifespan=lifespan(app))  in another app, whose `identify` says who people are
+    outer.mount("/meet", app)
+
+An app that moim is mounted in must run moim's lifespan: servers run only the outer one's.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
+from starlette.routing import Mount, WebSocketRoute
+from starlette.types import ASGIApp
+
+from moim.http.identity import IdentifyPerson, Identities
+from moim.http.links import host_of
+from moim.http.site import Options
+from moim.http.wiring import add_pages, make_site
+from moim.live.clock import SystemClock
+from moim.live.graces import GraceTimes
+from moim.live.ids import RandomIds
+from moim.live.registry import Registry
+from moim.live.room import Tools
+from moim.media.stun import ice_servers
+from moim.meeting.feature import Limits
+from moim.meeting.frames import WireLimits
+from moim.reception import Reception
+from moim.settings import Settings, load_settings, signing_key
+from moim.signalling.apps import AppLimits, Apps
+from moim.signalling.door import Door, DoorLimits, Greeting
+from moim.signalling.engine import Engine
+from moim.signalling.rates import Rate
+from moim.signalling.socketio import SocketIoDoor
+from moim.signalling.websocket import WebSocketDoor
+from moim.storage.database import Database
+from moim.storage.host_links import HostLinks
+from moim.storage.images import ImageStore
+from moim.storage.journal import Journal
+from moim.storage.messages import Messages
+from moim.storage.rooms import Rooms
+from moim.storage.schema import bring_up_to_date
+
+FAREWELL_S = 0.5
+# A mesh of eight sends some hundred candidates at once when a network changes.
+SIGNALS = Rate(per_s=100, burst=600)
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    settings: Settings | None = None, *, identify: IdentifyPerson | None = None
+) -> FastAPI:
+    """Make one moim. It opens nothing before its lifespan begins.
+
+    `identify` is for an app that moim is mounted in: it says who is asking, instead of our cookie.
+    Raises: SettingsError.
+    """
+    settings = settings or load_settings()
+    identities = Identities(signing_key(settings), identify)
+    backend = _Backend.of(settings)
+    site = make_site(
+        _options(settings),
+        rooms=backend.reception,
+        images=backend.images,
+        identities=identities,
+    )
+    door = Door(
+        backend.registry,
+        identities.identify,
+        site.origins.check,
+        _greeting(settings),
+        _door_limits(settings),
+    )
+    engine = Engine(settings.command_max_bytes)
+    SocketIoDoor(engine, door)
+    Apps(engine, door, _app_limits(settings))
+
+    @asynccontextmanager
+    async def running(_: object) -> AsyncIterator[None]:
+        async with backend.running():
+            try:
+                yield
+            finally:
+                await farewell()
+                await engine.stop()
+
+    async def farewell() -> None:
+        """Tell everybody that the server stops, and close their sockets, while it still can."""
+        backend.registry.say_goodbye()
+        await engine.hang_up_all()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(door.emptied(), FAREWELL_S)
+
+    app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.before_stop = farewell
+    app.router.routes.append(Mount("/socket.io", _shared(engine, settings.allowed_origins)))
+    app.router.routes.append(WebSocketRoute("/ws", WebSocketDoor(door).serve))
+    add_pages(app, site)
+    return app
+
+
+def lifespan(*apps: Starlette) -> Lifespan:
+    """The lifespan of an app that these are mounted in."""
+
+    @asynccontextmanager
+    async def running(_: object) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for app in apps:
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            yield
+
+    return running
+
+
+@dataclass(frozen=True, slots=True)
+class _Backend:
+    """Everything behind the doors."""
+
+    database: Database
+    registry: Registry
+    reception: Reception
+    images: ImageStore
+
+    @classmethod
+    def of(cls, settings: Settings) -> "_Backend":
+        database = Database(settings.database_url)
+        images = ImageStore(settings.data_dir / "images", settings.room_images_max_bytes)
+        rooms, journal = Rooms(database), Journal(database)
+        tools = Tools(
+            journal=journal,
+            messages=Messages(database),
+            files=images,
+            clock=SystemClock(),
+            ids=RandomIds(),
+            limits=Limits(participants=settings.max_participants),
+            graces=GraceTimes(settings.grace_s, settings.away_grace_s),
+        )
+        registry = Registry(rooms, tools)
+        links = HostLinks(database)
+        reception = Reception(registry, rooms, links, journal, settings.max_participants)
+        return cls(database, registry, reception, images)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        try:
+            await bring_up_to_date(self.database)
+            await self.registry.start()
+            try:
+                yield
+            finally:
+                await self.registry.stop()
+        finally:
+            await self.database.close()
+
+
+def _shared(engine: ASGIApp, allowed_origins: tuple[str, ...]) -> ASGIApp:
+    """Long polling from pages of other origins needs CORS; the door checks who they are."""
+    if not allowed_origins:
+        return engine
+    return CORSMiddleware(
+        engine,
+        allow_origins=allowed_origins,
+        allow_credentials=True,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),
+    )
+
+
+def _ice_servers(settings: Settings) -> Callable[[str], list[dict[str, list[str]]]]:
+    urls = tuple(url for url in settings.stun_urls if settings.stun or url != "own")
+    return lambda host: ice_servers(urls, host, settings.stun_port)
+
+
+def _options(settings: Settings) -> Options:
+    return Options(
+        version=_version(),
+        root_path=settings.root_path,
+        public_url=settings.public_url,
+        allowed_origins=settings.allowed_origins,
+        frame_ancestors=settings.frame_ancestors,
+        trusted_proxies=settings.trusted_proxies,
+        ice_servers=_ice_servers(settings),
+        dev=settings.dev,
+        image_max_bytes=settings.image_max_bytes,
+        image_max_pixels=settings.image_max_pixels,
+        name_max_graphemes=settings.name_max_graphemes,
+        message_max_graphemes=settings.message_max_graphemes,
+    )
+
+
+def _greeting(settings: Settings) -> Greeting:
+    servers = _ice_servers(settings)
+
+    def for_page(http: HTTPConnection) -> list[dict[str, list[str]]]:
+        return servers(host_of(http))
+
+    return Greeting(
+        version=_version(),
+        capacity=settings.max_participants,
+        limits=WireLimits(
+            name_graphemes=settings.name_max_graphemes,
+            text_graphemes=settings.message_max_graphemes,
+            image_bytes=settings.image_max_bytes,
+        ),
+        ice_servers=for_page,
+        now_ms=SystemClock().now_ms,
+    )
+
+
+def _door_limits(settings: Settings) -> DoorLimits:
+    return DoorLimits(
+        commands=Rate(settings.commands_per_s, settings.commands_burst),
+        passing=SIGNALS,
+        connections_per_address=settings.connections_per_address,
+        command_bytes=settings.command_max_bytes,
+    )
+
+
+def _app_limits(settings: Settings) -> AppLimits:
+    return AppLimits(
+        rate=Rate(settings.app_events_per_s, settings.app_events_burst),
+        event_bytes=settings.app_event_max_bytes,
+        depth=settings.app_event_max_depth,
+    )
+
+
+def _version() -> str:
+    try:
+        return metadata.version("moim")
+    except metadata.PackageNotFoundError:
+        return "0"

@@ -1,0 +1,1 @@
+"""The shell around the rules: one actor per open room, its seats, its audience and its timers."""

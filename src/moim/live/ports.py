@@ -1,0 +1,64 @@
+"""What the live rooms need from outside. The real ones are in `clock.py`, `ids.py` and the doors;
+tests bring virtual time and counted ids."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from moim.live.outgoing import Outgoing
+from moim.meeting.ids import FileId, Identity, MeetingId, RoomId, Sid
+
+
+class Timer(Protocol):
+    """Something that will happen unless it is cancelled."""
+
+    def cancel(self) -> None:
+        """Let it not happen."""
+
+
+class Clock(Protocol):
+    """The time, and what happens later."""
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call once after some seconds."""
+
+
+class Ids(Protocol):
+    """Fresh, unguessable names."""
+
+    def room(self) -> RoomId:
+        """`RM_…`"""
+
+    def slug(self) -> str:
+        """The last part of a room's address."""
+
+    def sid(self) -> Sid:
+        """`PA_…`"""
+
+    def meeting(self) -> MeetingId:
+        """`MT_…`"""
+
+    def identity(self) -> Identity:
+        """`u_…`"""
+
+    def command(self) -> str:
+        """For what the server does by itself."""
+
+
+class Outlet(Protocol):
+    """The way to one browser. Neither method waits or raises, whatever its network does."""
+
+    def send(self, message: Outgoing) -> None:
+        """Queue a message; one who takes them too slowly is closed and comes back to catch up."""
+
+    def close(self, *, for_good: bool) -> None:
+        """Close after what is queued. `for_good` tells the client not to come back by itself."""
+
+
+class Files(Protocol):
+    """Where the files of rooms are."""
+
+    async def delete(self, room: RoomId, file_id: FileId) -> None:
+        """Remove one; one that is not there is fine."""

@@ -1,0 +1,103 @@
+"""The rooms as the pages ask for them (`moim.http.ports.Rooms`), on the live ones."""
+
+from collections.abc import Sequence
+
+from moim.http.ports import RoomCard, RoomMade
+from moim.live.clock import SystemClock
+from moim.live.registry import Registry
+from moim.live.room import LiveRoom
+from moim.meeting.errors import ErrorCode, Refused
+from moim.meeting.ids import SYSTEM, CommandId, Identity, Role
+from moim.meeting.images import AddImage, Image
+from moim.meeting.membership import GrantRole
+from moim.meeting.text import clean_name
+from moim.storage.host_links import HostLinks
+from moim.storage.journal import Journal
+from moim.storage.rooms import RoomRow, Rooms
+
+
+class Reception:
+    """Finds, makes and changes rooms for people outside of them."""
+
+    def __init__(
+        self, registry: Registry, rooms: Rooms, links: HostLinks, journal: Journal, capacity: int
+    ) -> None:
+        self._registry = registry
+        self._rooms = rooms
+        self._links = links
+        self._journal = journal
+        self._capacity = capacity
+        self._clock = SystemClock()
+
+    async def create(self, owner: Identity, name: str, *, listed: bool) -> RoomMade:
+        """Make a room whose first host is `owner`. Raises: `name_invalid`; Unavailable."""
+        room = await self._registry.create(owner, _name(name), listed=listed)
+        fold = room.fold
+        return RoomMade(fold.slug, await self._links.make(fold.id, self._clock.now_ms()))
+
+    async def find(self, slug: str) -> RoomCard:
+        """The room with this address. Raises: `room_unknown`."""
+        row = await self._rooms.find(slug)
+        if row is None:
+            raise Refused(ErrorCode.ROOM_UNKNOWN)
+        return self._card(row)
+
+    async def listed(self, most: int) -> Sequence[RoomCard]:
+        """Rooms that anyone may see, those with people inside first."""
+        return [self._card(row) for row in await self._rooms.listed(most)]
+
+    async def role(self, slug: str, identity: Identity) -> Role:
+        """What somebody may do there. Raises: `room_unknown`."""
+        return (await self._registry.find(slug)).fold.role_of(identity)
+
+    async def is_seated(self, slug: str, identity: Identity) -> bool:
+        """Whether somebody has a seat, connected or within the grace. Raises: `room_unknown`."""
+        return (await self._registry.find(slug)).fold.find(identity) is not None
+
+    async def may_see_files(self, slug: str, identity: Identity) -> bool:
+        """Whether somebody belongs or belonged there, and is not barred. Raises: `room_unknown`."""
+        fold = (await self._registry.find(slug)).fold
+        if any(barred.identity == identity for barred in fold.barred):
+            return fold.is_host(identity)
+        inside = identity in fold.roles or fold.find(identity) is not None
+        return inside or await self._journal.took_part(fold.id, identity)
+
+    async def become_host(self, slug: str, identity: Identity, secret: str) -> None:
+        """Exchange the secret of a host link for the role. Raises: `host_link_invalid`."""
+        room = await self._registry.find(slug)
+        command_id = await self._links.use(room.fold.id, secret, identity, self._clock.now_ms())
+        grant = GrantRole(identity=identity, role=Role.HOST)
+        room = await self._registry.open(room.fold.id)
+        await room.ask(SYSTEM, command_id, grant)
+
+    async def new_host_secret(self, slug: str, identity: Identity) -> str:
+        """The secret of a new host link, for a host. Raises: `room_unknown`, `not_host`."""
+        fold = (await self._registry.find(slug)).fold
+        if not fold.is_host(identity):
+            raise Refused(ErrorCode.NOT_HOST)
+        return await self._links.make(fold.id, self._clock.now_ms())
+
+    async def add_image(self, slug: str, identity: Identity, image: Image) -> None:
+        """Register an upload. Raises: `not_present` when its author has left."""
+        room: LiveRoom = await self._registry.find(slug)
+        # the file's id: an upload that is announced twice is one image
+        command_id = CommandId(f"image-{image.file_id}")
+        await room.ask(SYSTEM, command_id, AddImage(identity=identity, image=image))
+
+    def _card(self, row: RoomRow) -> RoomCard:
+        return RoomCard(
+            id=row.id,
+            slug=row.slug,
+            name=row.name,
+            listed=row.listed,
+            locked=row.locked,
+            people=row.people,
+            capacity=self._capacity,
+        )
+
+
+def _name(raw: str) -> str:
+    try:
+        return clean_name(raw)
+    except ValueError:  # PydanticCustomError is one
+        raise Refused(ErrorCode.NAME_INVALID) from None

@@ -1,0 +1,1 @@
+"""The doors for live connections: Socket.IO and a plain WebSocket, one protocol behind both."""

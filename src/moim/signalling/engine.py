@@ -1,0 +1,141 @@
+"""The one place that reaches into python-socketio: queues, closing, and frames that are refused.
+
+Its own `emit` makes a task for each recipient of each event; here a packet is encoded once and put
+into the queues of those who hear it. Those queues have no bound, so theirs is kept here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import socketio
+from engineio import packet as engine_packet
+from engineio.payload import Payload
+from starlette.types import Message, Receive, Scope, Send
+
+from moim.signalling.packets import strict_packets
+
+PING_INTERVAL_S = 10
+PING_TIMEOUT_S = 10
+"""A dead socket is found within 20 s, less than the grace of its seat."""
+MOST_QUEUED = 1000
+MOST_QUEUED_PASSING = 200
+# A client of the polling transport puts all that it has to say into one request; the library's
+# own limit of 16 would drop the candidates of a mesh. It is an attribute of the class.
+Payload.max_decode_packets = 1000
+
+# What it logs is what clients sent: never ours to keep. What goes wrong in our handlers is logged
+# by them.
+_silent = logging.getLogger("moim.signalling.engine")
+_silent.setLevel(logging.CRITICAL + 1)
+_silent.propagate = False
+
+
+class Engine:
+    """A Socket.IO server as an ASGI app to be mounted; it does not look at its path."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.server = socketio.AsyncServer(
+            async_mode="asgi",
+            # Origins are checked at `connect`, where a refusal has a code.
+            cors_allowed_origins=[],
+            serializer=strict_packets(most_bytes),
+            # A frame over the soft limit gets an answer; only what is far over it ends the socket.
+            max_http_buffer_size=4 * most_bytes,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+            namespaces=["/", "/apps"],
+            logger=_silent,
+            engineio_logger=_silent,
+        )
+        self._errands: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or one WebSocket."""
+        if scope["type"] == "websocket":
+            receive = _careful(receive)
+        await self.server.handle_request(scope, receive, send)
+
+    def socket_of(self, sid: str, namespace: str) -> str | None:
+        """The transport under a namespace's connection."""
+        found: str | None = self.server.manager.eio_sid_from_sid(sid, namespace)
+        return found
+
+    def alive(self, socket_id: str | None) -> bool:
+        """Whether a transport is open."""
+        socket = self.server.eio.sockets.get(socket_id)
+        return socket is not None and not socket.closed and not socket.closing
+
+    def push(
+        self, socket_id: str, packets: Sequence[engine_packet.Packet], most: int = MOST_QUEUED
+    ) -> bool:
+        """Queue packets for one browser; false when too much waits for it already."""
+        socket = self.server.eio.sockets.get(socket_id)
+        if socket is None or socket.closed:
+            return True
+        if socket.queue.qsize() >= most:
+            return False
+        for one in packets:
+            socket.queue.put_nowait(one)
+        return True
+
+    def hang_up(self, socket_id: str) -> None:
+        """Close a transport after what is queued; its client will try again."""
+        self._errand(self._hang_up(socket_id))
+
+    async def _hang_up(self, socket_id: str) -> None:
+        socket = self.server.eio.sockets.get(socket_id)
+        if socket is not None and not socket.closed:
+            await socket.close(wait=False)
+            # the library tells the client to close, and waits for it; this ends its writer
+            socket.queue.put_nowait(None)
+
+    def disconnect(self, sid: str, namespace: str) -> None:
+        """End a namespace's connection for good, after what is queued."""
+        self._errand(self.server.disconnect(sid, namespace=namespace))
+
+    def _errand(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def hang_up_all(self) -> None:
+        """Close every transport after what is queued."""
+        for socket_id in tuple(self.server.eio.sockets):
+            self.hang_up(socket_id)
+        while self._errands:
+            await asyncio.wait(tuple(self._errands))
+
+    async def stop(self) -> None:
+        """Close what is still open and end the library's own tasks."""
+        await self.hang_up_all()
+        await self.server.shutdown()
+
+
+def message_packets(encoded: str | Iterable[Any]) -> list[engine_packet.Packet]:
+    """A Socket.IO packet, and its attachments, as the transport carries them."""
+    parts = [encoded] if isinstance(encoded, str) else encoded
+    return [engine_packet.Packet(engine_packet.MESSAGE, part) for part in parts]
+
+
+def _careful(receive: Receive) -> Receive:
+    """Ends a socket whose frames the library cannot parse: it would leave its reader and its
+    handlers behind with an error."""
+
+    async def careful() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.receive" and not _sound(message):
+            return {"type": "websocket.disconnect", "code": 1002}
+        return message
+
+    return careful
+
+
+def _sound(message: Message) -> bool:
+    text: str | None = message.get("text")
+    if text is None:
+        return bool(message.get("bytes"))
+    if text[:1] == "4":  # a message: Socket.IO begins with its packet type
+        return text[1:2].isdigit() and text[1:2].isascii()
+    return text in ("2probe", "3", "5", "1")

@@ -1,0 +1,1 @@
+"""What outlives the process: the journal, its projections and the files, on SQLAlchemy."""

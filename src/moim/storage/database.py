@@ -1,0 +1,163 @@
+"""The database: one writer and a few readers on SQLite, a pool on anything else.
+
+On SQLite a commit is on the disk before it returns (WAL with synchronous=FULL), the write lock is
+taken when a transaction begins (BEGIN IMMEDIATE: no upgrade that fails half-way), and what is
+deleted is overwritten (secure_delete).
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from moim.meeting.errors import ErrorCode, Unavailable
+
+READERS = 4
+BUSY_TIMEOUT_MS = 5000
+_PRAGMAS = (
+    f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",
+)
+
+
+class Conflict(Exception):
+    """Another server, or an earlier try, has written that number or that command already."""
+
+
+class Database:
+    """Connections for reading and for writing. `open` before use, `close` after."""
+
+    def __init__(self, url: str) -> None:
+        self.url: URL = make_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._writer: AsyncEngine | None = None
+        self._reader: AsyncEngine | None = None
+        self._one_writer = asyncio.Lock()
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, when there is one."""
+        name = self.url.database
+        return Path(name) if self.sqlite and name and name != ":memory:" else None
+
+    def connect(self) -> AsyncEngine:
+        """Make the engines; nothing is opened before the first query."""
+        if self._writer is None:
+            if self.file is not None:
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+            self._writer = self._engine("IMMEDIATE", 1)
+            self._reader = self._engine("DEFERRED", READERS) if self.file else self._writer
+        return self._writer
+
+    def _engine(self, begin: str, connections: int) -> AsyncEngine:
+        options: dict[str, Any] = {"json_serializer": _compact}
+        if not self.sqlite:
+            return create_async_engine(self.url, pool_pre_ping=True, **options)
+        engine = create_async_engine(
+            self.url, pool_size=connections, max_overflow=0, pool_reset_on_return=None, **options
+        )
+
+        def set_up(connection: Any, _record: object) -> None:
+            # the driver must not begin transactions by itself: ours are IMMEDIATE
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            for pragma in _PRAGMAS:
+                cursor.execute(pragma)
+            cursor.close()
+
+        def start(connection: Connection) -> None:
+            connection.exec_driver_sql(f"BEGIN {begin}")
+
+        event.listen(engine.sync_engine, "connect", set_up)
+        event.listen(engine.sync_engine, "begin", start)
+        return engine
+
+    async def close(self) -> None:
+        """Close all connections; SQLite folds its write-ahead log into the file."""
+        for engine in {self._writer, self._reader} - {None}:
+            if engine is not None:
+                await engine.dispose()
+        self._writer = self._reader = None
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that is durable once the block is left.
+
+        Raises: Conflict; Unavailable (`storage_full`, `storage_failed`). Nothing is written then.
+        """
+        engine = self.connect()
+        async with self._turn():
+            try:
+                async with engine.begin() as connection:
+                    yield connection
+            except IntegrityError as error:
+                raise Conflict(str(error.orig)) from error
+            except (DBAPIError, OSError) as error:
+                raise unavailable(error) from error
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        if self.sqlite:
+            async with self._one_writer:
+                yield
+        else:
+            yield
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view. Raises: Unavailable (`storage_failed`)."""
+        self.connect()
+        assert self._reader is not None  # noqa: S101 - connect made it
+        try:
+            async with self._reader.begin() as connection:
+                yield connection
+        except (DBAPIError, OSError) as error:
+            raise unavailable(error) from error
+
+    async def forget_old_pages(self) -> None:
+        """Empty the write-ahead log, where deleted words would stay readable for a while.
+
+        Best effort: while somebody reads, SQLite keeps it, and the next call tries again.
+        """
+        if self.file is None:
+            return
+        async with self._turn():
+            engine = self.connect()
+            try:
+                async with engine.connect() as connection:
+                    raw = await connection.get_raw_connection()
+                    cursor = await asyncio.shield(_checkpoint(raw.driver_connection))
+                    await cursor.close()
+            except (DBAPIError, sqlite3.Error, OSError) as error:
+                raise unavailable(error) from error
+
+
+async def _checkpoint(connection: Any) -> Any:
+    # by the driver, for a checkpoint cannot run inside a transaction
+    return await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """What a failure of the database or the disk is called."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    primary = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    full = primary == sqlite3.SQLITE_FULL or getattr(cause, "errno", None) == 28
+    return Unavailable(
+        ErrorCode.STORAGE_FULL if full else ErrorCode.STORAGE_FAILED,
+        f"{type(cause).__name__}: {cause}",
+    )
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

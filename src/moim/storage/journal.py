@@ -1,0 +1,207 @@
+"""The journal: what happened in each room, in order. What it has taken is never lost.
+
+One `append` is one transaction: the events at their numbers, the projections, and a snapshot now
+and then. An event that scrubs replaces what it is about everywhere in the same transaction.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy import delete, insert, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moim.meeting.errors import ErrorCode, Unavailable
+from moim.meeting.feature import Stored
+from moim.meeting.ids import CommandId, FileId, Identity, RoomId
+from moim.meeting.images import CarriesImage
+from moim.meeting.model import Room
+from moim.meeting.rules import (
+    STATE_VERSION,
+    dump_event,
+    dump_room,
+    load_room,
+    load_stored,
+)
+from moim.storage import messages, rooms
+from moim.storage.database import Database
+from moim.storage.tables import doomed_file, event, snapshot
+
+CommandKey = tuple[Identity, CommandId]
+EVENTS_PER_SNAPSHOT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event to write: the nth of its command."""
+
+    stored: Stored
+    n: int
+
+
+class Journal:
+    """The events of all rooms."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def append(
+        self, room: Room, entries: Sequence[Entry], *, with_snapshot: bool = False
+    ) -> list[FileId]:
+        """Write events that follow the last one; `room` is the fold after them.
+
+        Returns the files that nothing may show any more. Raises: Conflict when a number or a
+        command is there already; Unavailable (`storage_full`, `storage_failed`). Then nothing is
+        written.
+        """
+        async with self._database.writing() as connection:
+            await rooms.project(connection, room, entries[-1].stored)
+            await connection.execute(insert(event), [_row(room.id, entry) for entry in entries])
+            stored = [entry.stored for entry in entries]
+            await messages.project(connection, room.id, stored)
+            scrubbing = [one for one in stored if one.event.scrubs]
+            doomed = [f for one in scrubbing for f in await _scrub(connection, room.id, one)]
+            if scrubbing or with_snapshot:
+                await _write_snapshot(connection, room)
+        if scrubbing:
+            await self._database.forget_old_pages()
+        return doomed
+
+    async def load(self, room: RoomId) -> tuple[Room, list[Stored]]:
+        """The last snapshot of a room, and the events since, oldest first.
+
+        A room that was never created has neither. Raises: Unavailable (`storage_failed`).
+        """
+        async with self._database.reading() as connection:
+            query = (
+                select(snapshot.c.state)
+                .where(snapshot.c.room_id == room, snapshot.c.state_version == STATE_VERSION)
+                .order_by(snapshot.c.seq.desc())
+                .limit(1)
+            )
+            state = (await connection.execute(query)).scalar()
+            fold = _restored(state) or Room(id=room)
+            return fold, await _after(connection, room, fold.seq)
+
+    async def after(self, room: RoomId, seq: int) -> list[Stored]:
+        """What has happened since a number, oldest first."""
+        async with self._database.reading() as connection:
+            return await _after(connection, room, seq)
+
+    async def about(self, room: RoomId, seq: int) -> tuple[Stored, ...]:
+        """An event and all that are about it, oldest first."""
+        async with self._database.reading() as connection:
+            return await _about(connection, room, seq)
+
+    async def answered(
+        self, room: RoomId, keys: Collection[CommandKey]
+    ) -> Mapping[CommandKey, int]:
+        """The last seq of each of these commands that has led to events."""
+        if not keys:
+            return {}
+        query = (
+            select(event.c.actor, event.c.command_id, event.c.seq)
+            .where(event.c.room_id == room)
+            .where(tuple_(event.c.actor, event.c.command_id).in_(list(keys)))
+            .order_by(event.c.seq)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return {(Identity(actor), CommandId(command)): seq for actor, command, seq in rows}
+
+    async def took_part(self, room: RoomId, identity: Identity) -> bool:
+        """Whether somebody has ever done anything in a room."""
+        query = select(event.c.seq).where(event.c.room_id == room, event.c.actor == identity)
+        async with self._database.reading() as connection:
+            return (await connection.execute(query.limit(1))).first() is not None
+
+    async def doomed(self) -> list[tuple[RoomId, FileId]]:
+        """The files that should be gone, and perhaps are not yet."""
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(select(doomed_file))).all()
+        return [(RoomId(row.room_id), FileId(row.file_id)) for row in rows]
+
+    async def gone(self, room: RoomId, file_id: FileId) -> None:
+        """A doomed file is gone."""
+        async with self._database.writing() as connection:
+            await connection.execute(
+                delete(doomed_file).where(
+                    doomed_file.c.room_id == room, doomed_file.c.file_id == file_id
+                )
+            )
+
+
+def _row(room: RoomId, entry: Entry) -> dict[str, Any]:
+    stored = entry.stored
+    return {
+        "room_id": room,
+        "seq": stored.seq,
+        "at_ms": stored.at_ms,
+        "actor": stored.actor,
+        "command_id": stored.command_id,
+        "n": entry.n,
+        "type": stored.event.type,
+        "v": stored.event.v,
+        "stream": stored.stream,
+        "about": stored.event.about_seq(),
+        "payload": dump_event(stored.event),
+    }
+
+
+def _stored(row: Any) -> Stored:
+    try:
+        return load_stored(
+            row.seq, row.at_ms, row.actor, row.command_id, row.type, row.v, row.payload
+        )
+    except (KeyError, ValidationError) as error:
+        raise Unavailable(
+            ErrorCode.STORAGE_FAILED, f"event {row.seq} ({row.type} v{row.v}) cannot be read"
+        ) from error
+
+
+def _restored(state: Mapping[str, Any] | None) -> Room | None:
+    try:
+        return None if state is None else load_room(state)
+    except ValidationError:
+        return None  # the journal tells it all again
+
+
+async def _after(connection: AsyncConnection, room: RoomId, seq: int) -> list[Stored]:
+    query = select(event).where(event.c.room_id == room, event.c.seq > seq).order_by(event.c.seq)
+    return [_stored(row) for row in (await connection.execute(query)).all()]
+
+
+async def _about(connection: AsyncConnection, room: RoomId, seq: int) -> tuple[Stored, ...]:
+    query = (
+        select(event)
+        .where(event.c.room_id == room, or_(event.c.seq == seq, event.c.about == seq))
+        .order_by(event.c.seq)
+    )
+    return tuple(_stored(row) for row in (await connection.execute(query)).all())
+
+
+async def _scrub(connection: AsyncConnection, room: RoomId, scrubbing: Stored) -> list[FileId]:
+    about = scrubbing.event.about_seq()
+    files: list[FileId] = []
+    for old in () if about is None else await _about(connection, room, about):
+        if isinstance(old.event, CarriesImage) and old.event.image is not None:
+            files.append(old.event.image.file_id)
+        await connection.execute(
+            update(event)
+            .where(event.c.room_id == room, event.c.seq == old.seq)
+            .values(payload=dump_event(old.event.scrubbed()))
+        )
+    if files:
+        rows = [{"room_id": room, "file_id": file_id} for file_id in files]
+        await connection.execute(insert(doomed_file), rows)
+    return files
+
+
+async def _write_snapshot(connection: AsyncConnection, room: Room) -> None:
+    await connection.execute(delete(snapshot).where(snapshot.c.room_id == room.id))
+    await connection.execute(
+        insert(snapshot).values(
+            room_id=room.id, seq=room.seq, state_version=STATE_VERSION, state=dump_room(room)
+        )
+    )

@@ -1,0 +1,75 @@
+"""The rooms as a list: what is known of each without folding its journal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from moim.meeting.feature import Stored
+from moim.meeting.ids import RoomId
+from moim.meeting.model import Room
+from moim.storage.database import Database
+from moim.storage.tables import room as table
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRow:
+    """A room as somebody outside sees it. `people` counts seats, those in a grace included."""
+
+    id: RoomId
+    slug: str
+    name: str
+    listed: bool
+    locked: bool
+    people: int
+    created_ms: int
+    active_ms: int
+
+
+async def project(connection: AsyncConnection, room: Room, last: Stored) -> None:
+    """Write what the list shows of a room; `room` is its fold after `last`."""
+    row = {
+        "name": room.name,
+        "listed": room.listed,
+        "locked": room.locked,
+        "people": len(room.participants),
+        "active_ms": last.at_ms,
+        "seq": last.seq,
+    }
+    found = await connection.execute(update(table).where(table.c.id == room.id).values(row))
+    if found.rowcount == 0:
+        new = {**row, "id": room.id, "slug": room.slug, "created_ms": room.created_ms}
+        await connection.execute(insert(table).values(new))
+
+
+class Rooms:
+    """Looks rooms up."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, slug: str) -> RoomRow | None:
+        """The room with this address."""
+        found = await self._rows(select(table).where(table.c.slug == slug))
+        return found[0] if found else None
+
+    async def all(self) -> Sequence[RoomRow]:
+        """Every room, the last active first: for the operator."""
+        return await self._rows(select(table).order_by(table.c.active_ms.desc()))
+
+    async def listed(self, most: int) -> Sequence[RoomRow]:
+        """The rooms that anyone may see, those with most people first, then the last active."""
+        query = select(table).where(table.c.listed.is_(True))
+        order = (table.c.people.desc(), table.c.active_ms.desc())
+        return await self._rows(query.order_by(*order).limit(most))
+
+    async def occupied(self) -> Sequence[RoomRow]:
+        """The rooms in which somebody had a seat when the last server stopped."""
+        return await self._rows(select(table).where(table.c.people > 0))
+
+    async def _rows(self, query: Select[Any]) -> list[RoomRow]:
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [RoomRow(**{k: v for k, v in row.items() if k != "seq"}) for row in rows]

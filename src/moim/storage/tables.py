@@ -1,0 +1,99 @@
+"""The tables, as queries need them. Migrations make them; a test keeps the two alike.
+
+`event` is the truth; `room` and `message` are projections of it, written in its transactions.
+Times are Unix milliseconds.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+room = Table(
+    "room",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("slug", String(64), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("listed", Boolean, nullable=False),
+    Column("locked", Boolean, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("active_ms", BigInteger, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Index("ix_room_listed", "listed", "people"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("room_id", ForeignKey("room.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("command_id", String(96), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("v", Integer, nullable=False),
+    Column("stream", String(80), nullable=False),
+    Column("about", Integer, nullable=True),
+    Column("payload", JSON, nullable=False),
+    UniqueConstraint("room_id", "actor", "command_id", "n"),
+    Index("ix_event_about", "room_id", "about"),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("room_id", ForeignKey("room.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("state_version", Integer, nullable=False),
+    Column("state", JSON, nullable=False),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("room_id", ForeignKey("room.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("command_id", String(96), nullable=False),
+    Column("author", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("reply_to", Integer, nullable=True),
+    Column("image", JSON(none_as_null=True), nullable=True),
+    Column("edited_ms", BigInteger, nullable=True),
+    Column("deleted", Boolean, nullable=False),
+)
+
+host_link = Table(
+    "host_link",
+    metadata,
+    Column("secret_hash", String(64), primary_key=True),
+    Column("room_id", ForeignKey("room.id"), nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger, nullable=True),
+    Column("used_by", String(64), nullable=True),
+)
+
+# A file whose message was deleted: named here in the deletion's own transaction, so that a crash
+# before the file is gone from the disk is made up for at the next start.
+doomed_file = Table(
+    "doomed_file",
+    metadata,
+    Column("room_id", ForeignKey("room.id"), primary_key=True),
+    Column("file_id", String(64), primary_key=True),
+)
