@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import browserslistToEsbuild from "browserslist-to-esbuild";
 import { defineConfig } from "vitest/config";
+import { devReload } from "./dev.config.ts";
+import { licenses } from "./licenses.config.ts";
 import { messages } from "./messages.config.ts";
 import { precompress } from "./precompress.config.ts";
 
@@ -22,7 +24,8 @@ export default defineConfig(({ mode }) => ({
   // Relative addresses: moim works under any sub-path without a second build.
   base: "./",
   publicDir: false,
-  plugins: [messages(), svelte(), ...(mode === "production" ? [precompress()] : [])],
+  plugins: [messages(), svelte(), licenses(),
+    mode === "production" ? precompress() : devReload(),],
   build: {
     outDir: here("../src/moim/http/static/app"),
     // While watching, a page may still load the files of the build before this one.

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,6 @@ from tools.bootstrap.places import (
     UV,
     WEB,
     WINDOWS,
-    venv_program,
 )
 from tools.bootstrap.python import ensure_uv
 from tools.bootstrap.steps import StepFailed, Word, digest, is_stamped, quietly, step, write_stamp
@@ -73,7 +73,7 @@ def ensure_node() -> None:
         ensure_uv()
         with step("Node.js from PyPI (none of 22.12 or newer was found)"):
             shutil.rmtree(_TARGET, ignore_errors=True)
-            python: list[Word] = ["--python", venv_program("python")]
+            python: list[Word] = ["--python", sys.executable]
             install: list[Word] = [
                 UV,
                 "pip",

@@ -1,0 +1,98 @@
+"""`make dev`: moim restarts when Python or a view is saved, the page reloads when the client is.
+
+A call goes on meanwhile: its media runs from browser to browser, its page connects again by itself
+and takes its seat, and only a change of the client's own files reloads the page.
+"""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from watchfiles import Change, DefaultFilter, awatch
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "moim"
+BUILT = SOURCE / "http" / "static" / "app"
+WEB = ROOT / "web"
+VITE = WEB / "node_modules" / "vite" / "bin" / "vite.js"
+# A process that does not stop by then is killed: whatever it held is in the journal.
+STOP_S = 0.8
+
+
+class _Sources(DefaultFilter):
+    """Python, templates, texts and the files served as they are; not what the build writes."""
+
+    def __call__(self, change: Change, path: str) -> bool:
+        return super().__call__(change, path) and not Path(path).is_relative_to(BUILT)
+
+
+class Server:
+    """The moim process, started anew for each saved file."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._arguments = arguments
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "moim", *self._arguments, env={**os.environ, "MOIM_DEV": "1"}
+        )
+
+    async def stop(self) -> None:
+        if self._process is not None:
+            await _stop(self._process)
+            self._process = None
+
+    async def restart(self, because: str) -> None:
+        begun = time.monotonic()
+        await self.stop()
+        await self.start()
+        print(f"  ↻  {because} ({time.monotonic() - begun:.1f} s to stop and start)", flush=True)
+
+
+@contextlib.asynccontextmanager
+async def client_builds(node: str) -> AsyncIterator[None]:
+    """Vite builds the client whenever one of its files is saved."""
+    process = await asyncio.create_subprocess_exec(
+        *(node, VITE, "build", "--watch", "--mode", "development", "--logLevel", "warn"),
+        cwd=WEB,
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        await _stop(process)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_S)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def serve(node: str, arguments: Sequence[str]) -> None:
+    server = Server(arguments)
+    async with client_builds(node):
+        await server.start()
+        try:
+            async for changes in awatch(SOURCE, watch_filter=_Sources(), step=50, debounce=300):
+                names = sorted({Path(path).name for _, path in changes})
+                await server.restart(", ".join(names[:3]) + (" …" if len(names) > 3 else ""))
+        finally:
+            await server.stop()
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve(sys.argv[1], sys.argv[2:]))
