@@ -107,12 +107,20 @@ def _drop_uvicorn_colour(
     return event
 
 
-class _NoCancelledRequests(logging.Filter):
-    """Passes over requests that a stop has cut off: long polls end so by nature, at each Ctrl-C."""
+class _NoStartAndStop(logging.Filter):
+    """Passes over what uvicorn says of its start and stop, which moim says in its own words.
+
+    Long polls are cut off by each Ctrl-C; that is no error. A start that failed is told once.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         cancelled = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
-        return not cancelled and not str(record.msg).startswith("Cancel %s running task(s)")
+        told = (
+            "Cancel %s running task(s)",
+            "Application startup failed",
+            "Exception in 'lifespan'",
+        )
+        return not cancelled and not str(record.msg).startswith(told)
 
 
 def configure(level: Level, form: Format = "auto", stream: TextIO | None = None) -> None:
@@ -158,7 +166,7 @@ def configure(level: Level, form: Format = "auto", stream: TextIO | None = None)
         logger.handlers.clear()
         logger.propagate = True
     uvicorn_errors = logging.getLogger("uvicorn.error")
-    uvicorn_errors.filters[:] = [_NoCancelledRequests()]
+    uvicorn_errors.filters[:] = [_NoStartAndStop()]
     for name in (
         "uvicorn",
         "uvicorn.error",

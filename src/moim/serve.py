@@ -122,9 +122,11 @@ def _run(
             certified = _certify(settings)
     with steps.step("program loaded"):
         app = make_app(settings)
-        config = uvicorn_config(settings, app, certified.context if certified else None)
+        watched = _Watched(app)
+        config = uvicorn_config(settings, watched, certified.context if certified else None)
+        server = _server(config, app, watched, steps)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        return runner.run(_serve(settings, app, config, listeners, steps, stop, certified))
+        return runner.run(_serve(settings, server, listeners, steps, stop, certified))
 
 
 def uvicorn_config(
@@ -154,8 +156,7 @@ def uvicorn_config(
 
 async def _serve(
     settings: Settings,
-    app: Asgi,
-    config: "uvicorn.Config",
+    server: Any,
     listeners: Listeners,
     steps: Steps,
     stop: Stop,
@@ -163,7 +164,6 @@ async def _serve(
 ) -> int:
     from moim.media.stun import StunServer
 
-    server = _server(config, app, steps)
     stop.server = server
     server.should_exit = stop.wanted
     stun = StunServer()
@@ -175,10 +175,33 @@ async def _serve(
         stun.stop()
         if renewal is not None:
             renewal.cancel()
-    return 0 if server.started else 3
+    return 0
 
 
-def _server(config: "uvicorn.Config", app: Asgi, steps: Steps) -> Any:
+class _Watched:
+    """The app, with the reason kept why it could not start: uvicorn would log it and exit."""
+
+    def __init__(self, app: Asgi) -> None:
+        self._app = app
+        self.failure: BaseException | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def without_traceback(message: Any) -> None:
+            failed = message["type"].endswith(".startup.failed")
+            await send({"type": message["type"]} if failed else message)
+
+        try:
+            await self._app(scope, receive, without_traceback)
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def _server(config: "uvicorn.Config", app: Asgi, watched: _Watched, steps: Steps) -> Any:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -192,7 +215,10 @@ def _server(config: "uvicorn.Config", app: Asgi, steps: Steps) -> Any:
 
         async def startup(self, sockets: list[Any] | None = None) -> None:
             with steps.step("database ready"):
-                await super().startup(sockets)
+                try:
+                    await super().startup(sockets)
+                except SystemExit:
+                    raise watched.failure or RuntimeError("the app did not start") from None
             if not self.should_exit:
                 self._announce()
 

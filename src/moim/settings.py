@@ -388,3 +388,18 @@ def default_text(field: str) -> str:
             return f"`{', '.join(names)}`"
         case value:
             return f"`{value}`"
+
+
+def shown_value(settings: Settings, field: str) -> str:
+    """Say the value of a field for a terminal, without secrets and without a password."""
+    match getattr(settings, field):
+        case SecretStr():
+            return "(kept secret)"
+        case None | () | "":
+            return "none"
+        case True | False as switch:
+            return "on" if switch else "off"
+        case tuple() as names:
+            return ", ".join(names)
+        case value:
+            return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(value))

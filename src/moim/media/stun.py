@@ -103,6 +103,11 @@ def answer(datagram: bytes, address: tuple[str, int]) -> bytes | None:
     return message
 
 
+def binding_request(transaction_id: bytes) -> bytes:
+    """Give the shortest request, to ask a STUN server with; the id is 12 random bytes."""
+    return _message(BINDING_REQUEST, transaction_id, b"")
+
+
 def _parse(datagram: bytes) -> tuple[bytes, list[_Attribute]]:
     if not HEADER_BYTES <= len(datagram) <= MAX_REQUEST_BYTES:
         raise _Malformed

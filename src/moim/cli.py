@@ -1,0 +1,262 @@
+"""The command line: it reads options, calls one thing, and turns what went wrong into a sentence.
+
+Exit codes: 0 done, 1 the doctor found a fault, 2 a setting, a port or the data cannot be used,
+130 Ctrl-C before there was anything to stop.
+"""
+
+import asyncio
+import io
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from moim.listening import ListenError
+from moim.settings import Settings, SettingsError, load_settings
+
+UNUSABLE = 2
+INTERRUPTED = 130
+
+
+class _ServeByDefault(TyperGroup):
+    """`moim --port 4000` is `moim serve --port 4000`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        asks_for_help = bool(args) and args[0] == "--help"
+        if not asks_for_help and (not args or args[0].startswith("-")):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="moim",
+    cls=_ServeByDefault,
+    help="Meetings on your own server. Without a command: serve.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+rooms = typer.Typer(
+    help="The rooms of this server; works while it runs.", invoke_without_command=True
+)
+app.add_typer(rooms, name="rooms")
+
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of the database, images and keys.")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A pipe on Windows may be unable to say Korean or a QR code; say "?" there.
+            stream.reconfigure(errors="replace")
+    try:
+        app(args=list(arguments) if arguments is not None else None, standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        code = getattr(error, "code", None)
+        if not isinstance(error, OSError) and not isinstance(code, str):
+            raise
+        for line in str(error).splitlines():
+            typer.echo(f"moim: {line}", err=True)
+        if code:
+            typer.echo(f"moim: code {code}", err=True)
+        sys.exit(UNUSABLE)
+    sys.exit(0)
+
+
+@app.command()
+def serve(
+    port: Annotated[
+        int | None, typer.Option("--port", "-p", help="TCP port of the pages; 0 is any.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Name or address to listen on.")
+    ] = None,
+    lan: Annotated[
+        bool | None,
+        typer.Option("--lan/--no-lan", help="Serve the local network over HTTPS."),
+    ] = None,
+    data_dir: DataDir = None,
+    root_path: Annotated[
+        str | None, typer.Option("--root-path", help="Path that moim lives under, as /meet.")
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option("--public-url", help="Address that people use, behind a proxy.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", help="debug, info, warning or error.")
+    ] = None,
+    dev: Annotated[bool | None, typer.Option("--dev", help="For development.")] = None,
+) -> None:
+    """Start the server. Everything here, and more, is a setting too: see `moim settings`."""
+    settings = load_settings(
+        port=port,
+        host=host,
+        lan=lan,
+        data_dir=data_dir,
+        root_path=root_path,
+        public_url=public_url,
+        log_level=log_level,
+        dev=dev,
+    )
+    from moim import serve as server
+
+    code = server.run(settings, say=_say)
+    if code:
+        raise typer.Exit(code)
+
+
+@rooms.callback()
+def list_rooms(context: typer.Context, data_dir: DataDir = None) -> None:
+    """List the rooms: name, address, listed, people inside, made and last used."""
+    if context.invoked_subcommand is not None:
+        return
+    settings = load_settings(data_dir=data_dir)
+    found = asyncio.run(_rooms(settings))
+    if not found:
+        _say("There is no room yet.")
+        return
+    from moim.serve import own_url
+
+    table = [("ROOM", "ADDRESS", "LISTED", "PEOPLE", "MADE", "LAST USED")]
+    for room in found:
+        address = f"{own_url(settings)}/r/{room.slug}"
+        listed = "listed" if room.listed else "by link"
+        people = f"{room.people}{' (locked)' if room.locked else ''}"
+        made, used = _day(room.created_ms), _day(room.active_ms)
+        table.append((room.name, address, listed, people, made, used))
+    widths = [max(map(_columns, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (
+            cell + " " * (width - _columns(cell)) for cell, width in zip(row, widths, strict=True)
+        )
+        _say("  ".join(cells).rstrip())
+
+
+@rooms.command("host-link")
+def host_link(
+    room: Annotated[str, typer.Argument(help="Address of the room, such as abcd-efgh-ijk.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Make a new link that turns whoever opens it first into a host, and print it."""
+    settings = load_settings(data_dir=data_dir)
+    slug = room.rstrip("/").rpartition("/")[2]  # the whole address is fine, too
+    secret = asyncio.run(_host_link(settings, slug))
+    if secret is None:
+        typer.echo(f"moim: There is no room {slug}. `moim rooms` lists them.", err=True)
+        raise typer.Exit(UNUSABLE)
+    from moim.serve import own_url
+
+    _say(f"{own_url(settings)}/h/{slug}/{secret}")
+
+
+async def _rooms(settings: Settings) -> Sequence[Any]:
+    from moim.storage.database import Database
+    from moim.storage.rooms import Rooms
+    from moim.storage.schema import bring_up_to_date
+
+    database = Database(settings.database_url)
+    if database.file is not None and not database.file.exists():
+        return []
+    try:
+        await bring_up_to_date(database)
+        return await Rooms(database).all()
+    finally:
+        await database.close()
+
+
+async def _host_link(settings: Settings, slug: str) -> str | None:
+    from moim.storage.database import Database
+    from moim.storage.host_links import HostLinks
+    from moim.storage.rooms import Rooms
+
+    if not any(room.slug == slug for room in await _rooms(settings)):
+        return None
+    database = Database(settings.database_url)
+    try:
+        room = await Rooms(database).find(slug)
+        now_ms = int(datetime.now(UTC).timestamp() * 1000)
+        return await HostLinks(database).make(room.id, now_ms) if room else None
+    finally:
+        await database.close()
+
+
+@app.command()
+def doctor(
+    port: Annotated[int | None, typer.Option("--port", "-p", help="Port to look at.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Look at everything that moim needs, and say what to do where something is missing."""
+    from moim.doctor import BAD, examine
+
+    settings = load_settings(port=port, data_dir=data_dir)
+    findings = asyncio.run(examine(settings))
+    for finding in findings:
+        _say(f"{finding.level:<5} {finding.what:<14} {finding.words}")
+    if any(finding.level == BAD for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def settings(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of the docs.")] = False,
+) -> None:
+    """List the settings with their values; environment variables set them."""
+    from moim import settings as module
+
+    if markdown:
+        typer.echo(module.settings_table(), nl=False)
+        return
+    now = load_settings()
+    for field, info in Settings.model_fields.items():
+        changed = "" if field in now.model_fields_set else "  (default)"
+        _say(f"{module.variable_of(field)} = {module.shown_value(now, field)}{changed}")
+        _say(f"    {info.description}")
+
+
+@app.command()
+def trust(data_dir: DataDir = None) -> None:
+    """Show how each system learns to trust the local CA of `moim --lan`."""
+    from moim import lan
+
+    settings = load_settings(data_dir=data_dir)
+    certificate = lan.ca_certificate(settings.data_dir)
+    if not certificate.exists():
+        raise SettingsError("There is no local CA yet: `moim --lan` makes it.")
+    url = lan.lan_urls(lan.this_host(), settings.port, settings.root_path)[0]
+    _say(lan.TRUST_TEXT.format(url=f"{url}/moim-ca.crt", fingerprint=lan.fingerprint(certificate)))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    _say(f"moim {installed('moim')}")
+
+
+def _say(line: str) -> None:
+    typer.echo(line)
+    sys.stdout.flush()  # a start that is watched through a pipe shows its lines, too
+
+
+def _day(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _columns(text: str) -> int:
+    """Count terminal columns: Hangul and other wide letters take two."""
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+__all__ = ["ListenError", "app", "main"]
