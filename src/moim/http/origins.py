@@ -15,7 +15,7 @@ class Origins:
 
     def __init__(self, public_url: str | None = None, allowed: tuple[str, ...] = ()) -> None:
         named = (*allowed, *([public_url] if public_url else []))
-        self._named = frozenset(_normal(one) for one in named)
+        self._named = frozenset(_parsed(one) for one in named)
 
     def check(self, connection: HTTPConnection, *, null_is_fine: bool = False) -> None:
         """Hosts are compared, not schemes: behind a proxy that says nothing the scheme is unknown.
@@ -33,24 +33,19 @@ class Origins:
         elif origin == "null":
             if null_is_fine:
                 return
-        elif _normal(origin) in self._named or _host(origin) == _own_host(connection, origin):
-            return
+        elif (asking := _parsed(origin)) is not None:
+            scheme, *place = asking
+            own = _parsed(f"{scheme}://{host_of(connection)}")
+            if asking in self._named or (own is not None and place == [*own[1:]]):
+                return
         raise Refused(ErrorCode.ORIGIN_REFUSED)
 
 
-def _normal(origin: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(origin.lower())
-    return (parts.scheme, *_host(origin))
-
-
-def _host(origin: str) -> tuple[str | None, int | None]:
+def _parsed(origin: str) -> tuple[str, str, int | None] | None:
+    """Scheme, host and port; None for what is no origin, and that is nobody's."""
     try:
         parts = urlsplit(origin.lower())
-        return parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
-        return None, None
-
-
-def _own_host(connection: HTTPConnection, origin: str) -> tuple[str | None, int | None]:
-    scheme = urlsplit(origin.lower()).scheme
-    return _host(f"{scheme}://{host_of(connection)}")
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname else None
