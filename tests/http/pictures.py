@@ -54,7 +54,7 @@ def png_bomb(width: int = 60_000, height: int = 60_000) -> bytes:
 
 
 def png_with_text_bomb() -> bytes:
-    """A good PNG with a comment that unpacks to 200 MB."""
+    """A good PNG with a comment that unpacks to 80 MB."""
     good = encoded("PNG")
-    bomb = _chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"a" * 200_000_000, 9))
+    bomb = _chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"a" * 80_000_000, 9))
     return good[:33] + bomb + good[33:]

@@ -46,7 +46,11 @@ def code_of(answer: httpx.Response) -> str:
 
 
 def stored(house: House) -> list[Path]:
-    return [path for path in house.files.rglob("*") if path.is_file()]
+    return files_below(house.files)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +95,7 @@ async def test_a_multipart_form_carries_one_image(house: House, browser: httpx.A
         [("a", ("a.png", picture)), ("b", ("b.png", picture))],
         [("a", (None, "no file"))],
     ):
-        answer = await browser.post(PATH, files=files)  # type: ignore[arg-type]
+        answer = await browser.post(PATH, files=files)
         assert (answer.status_code, code_of(answer)) == (400, "command_malformed")
 
 
@@ -278,7 +282,7 @@ async def test_a_room_has_a_quota(build: Build) -> None:
         await seated(house, client)
         picture = pictures.encoded("JPEG")
         answers = [await client.post(PATH, content=picture) for _ in range(3)]
-    assert [answer.status_code for answer in answers][0] == 201
+    assert answers[0].status_code == 201
     assert (answers[2].status_code, code_of(answers[2])) == (507, "quota_reached")
     assert sum(path.stat().st_size for path in stored(house)) <= 1000
 
@@ -317,7 +321,7 @@ async def test_a_disk_that_fails_has_a_code_and_leaves_no_half_image(
     with pytest.raises(MoimError) as failure:
         await store.keep(ROOM, FILE, b"x" * 100)
     assert failure.value.code == ErrorCode(code)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert files_below(tmp_path) == []
 
 
 @pytest.mark.parametrize("file_id", ["F_../../../../etc/passwd", "..", "F_", "x" * 20, "F_a/b" * 4])
