@@ -17,7 +17,7 @@ class WebClientHook(BuildHookInterface[Any]):
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Builds the client unless the one that is there was made from these very sources."""
         if version == "editable":
             return
