@@ -1,0 +1,1 @@
+"""moim: a meeting server that you own."""
