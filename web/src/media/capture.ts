@@ -68,7 +68,6 @@ export class Capture extends Emitter<CaptureEvents> {
 
   /**
    * Starts the device, or changes to another in the middle of the call. "" is the default.
-   * The former track is left to who publishes the new one: it stops it without a gap.
    * @throws DeviceFailure, also `failed` where another `start` or `stop` came meanwhile.
    */
   async start(deviceId = this.preferred): Promise<MediaStreamTrack> {
@@ -79,7 +78,7 @@ export class Capture extends Emitter<CaptureEvents> {
   /** Lets go of the device; nothing here takes it again before `start`. */
   stop(): void {
     this.attempt += 1;
-    this.take(null);
+    this.take(null)?.stop();
     this.setAsking(false);
   }
 
@@ -101,19 +100,22 @@ export class Capture extends Emitter<CaptureEvents> {
       track.stop();
       throw new DeviceFailure("failed", this.kind);
     }
-    this.take(track, reason === "chosen");
+    const former = this.take(track);
     this.setAsking(false);
     this.emit("track", { track, label: track.label, reason });
+    // After its listeners: who publishes has replaced it by now, and there is no gap.
+    former?.stop();
     return track;
   }
 
-  /** @param keepFormer for a publisher that stops it itself; a dead one is stopped here. */
-  private take(track: MediaStreamTrack | null, keepFormer = false): void {
+  /** Returns the track before this one, which is to be stopped. */
+  private take(track: MediaStreamTrack | null): MediaStreamTrack | null {
+    const former = this.current;
     this.untrack();
-    if (!keepFormer) this.current?.stop();
     this.current = track;
     this.ended = false;
     this.untrack = track === null ? () => undefined : this.listenTo(track);
+    return former;
   }
 
   private listenTo(track: MediaStreamTrack): () => void {
