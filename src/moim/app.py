@@ -21,6 +21,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Mount, WebSocketRoute
 from starlette.types import ASGIApp
 
+from moim.http import ca
 from moim.http.identity import IdentifyPerson, Identities
 from moim.http.links import host_of
 from moim.http.site import Options
@@ -104,6 +105,7 @@ def create_app(
     app.state.before_stop = farewell
     app.router.routes.append(Mount("/socket.io", _shared(engine, settings.allowed_origins)))
     app.router.routes.append(WebSocketRoute("/ws", WebSocketDoor(door).serve))
+    app.include_router(ca.router(settings.ca_certificate))
     add_pages(app, site)
     return app
 

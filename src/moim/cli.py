@@ -228,7 +228,7 @@ def trust(data_dir: DataDir = None) -> None:
     from moim import lan
 
     settings = load_settings(data_dir=data_dir)
-    certificate = lan.ca_certificate(settings.data_dir)
+    certificate = settings.ca_certificate
     if not certificate.exists():
         raise SettingsError("There is no local CA yet: `moim --lan` makes it.")
     url = lan.lan_urls(lan.this_host(), settings.port, settings.root_path)[0]

@@ -92,11 +92,6 @@ def is_local(ip: IpAddress) -> bool:
     return any(ip in network for network in LOCAL_NETWORKS if network.version == ip.version)
 
 
-def ca_certificate(data_dir: Path) -> Path:
-    """Say where the certificate lies that people may download; the file may not exist yet."""
-    return lan_folder(data_dir) / CA_CERTIFICATE_FILE
-
-
 def lan_folder(data_dir: Path) -> Path:
     """Say where a data folder keeps the local CA."""
     return data_dir / "lan"

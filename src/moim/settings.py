@@ -206,6 +206,11 @@ class Settings(BaseSettings):
         default=False, description="Development: reloads on save, names causes in error pages."
     )
 
+    @property
+    def ca_certificate(self) -> Path:
+        """Where the certificate of the local CA lies once `--lan` has made it, for download."""
+        return self.data_dir / "lan" / "moim-ca.crt"
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from moim import lan, platform
 from moim.lan import LanHost, ensure_certificates, server_context
+from moim.settings import load_settings
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOST = LanHost(
@@ -205,6 +206,12 @@ async def test_this_machine_is_reached_over_tls_under_its_local_addresses(tmp_pa
             assert writer.get_extra_info("peercert")["issuer"]
             writer.close()
             await writer.wait_closed()
+
+
+def test_the_download_is_where_the_certificate_is_made(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path)
+    made = ensure_certificates(lan.lan_folder(settings.data_dir), HOST, NOW)
+    assert made.ca == settings.ca_certificate
 
 
 def test_only_addresses_with_https_are_shown_to_the_network() -> None:
