@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from moim.http.errors import status_of
-from moim.http.text import ENGLISH
+from moim.http.text import TEXTS
 from moim.live.audience import EVENTS_HELD
 from moim.meeting import conduct, frames, images, membership, model, text, tracks
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
@@ -205,8 +205,8 @@ def event_table(events: Iterable[type[Event]]) -> str:
     """Events with their payloads and streams."""
     rows = ["| event | payload | stream |", "| --- | --- | --- |"]
     for event in events:
-        someone = Identity("<identity>")
-        stream = event.model_construct(identity=someone).stream()
+        someone: dict[str, Any] = {"identity": Identity("<identity>")}
+        stream = event.model_construct(**someone).stream()
         fields = fields_text(event, given=False)
         rows.append(f"| `{event.type}`<br>{first_line(event)} | {fields} | `{stream}` |")
     return "\n".join(rows) + "\n"
@@ -311,7 +311,7 @@ def errors_block() -> str:
     """Every code, its HTTP status, and what moim's own pages tell the person."""
     rows = ["| code | HTTP | what a person is told |", "| --- | --- | --- |"]
     for code in ErrorCode:
-        said = ENGLISH.errors.of(code)
+        said = TEXTS["en"].errors.of(code)
         status = status_of(Unavailable(code) if code in DEPENDENCIES else Refused(code))
         rows.append(f"| `{code.value}` | {status} | {said.title}. {said.text} |")
     return "\n".join(rows) + "\n"
@@ -341,7 +341,8 @@ def limits_block() -> str:
 
 
 def _most(kind: type[BaseModel], field: str) -> int:
-    return next(m.le for m in kind.model_fields[field].metadata if hasattr(m, "le"))
+    bounds = kind.model_fields[field].metadata
+    return next(int(bound.le) for bound in bounds if hasattr(bound, "le"))
 
 
 BLOCKS: Mapping[str, Callable[[], str]] = {
