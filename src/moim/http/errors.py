@@ -116,7 +116,15 @@ class ErrorAnswers:
         if wants_page(request):
             way, href = self._way_out(request, code)
             page = self._pages.render(
-                request, "error.html", status, code=code.value, said=said, way=way, way_href=href
+                request,
+                "error.html",
+                status,
+                code=code.value,
+                # whoever runs the server is asked about these, and wants to know which it was
+                broken=status >= 500,
+                said=said,
+                way=way,
+                way_href=href,
             )
             page.headers.update(extra)
             return page

@@ -4,10 +4,11 @@ import io
 
 from PIL import Image, ImageDraw
 
-GROUND = "#fdf3ec"
-FRUIT = "#d9591c"
-LEAF = "#3f7148"
-SHINE = "#f0823f"
+GROUND = "#fff6ee"
+FRUIT = "#ea7a1d"
+LEAF = "#5d7a3e"
+SHINE = "#f6a04e"
+STALK = "#6b5138"
 FINER = 4
 
 
@@ -20,12 +21,13 @@ def png_icon(side: int) -> bytes:
     def box(x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
         return (x0 * unit, y0 * unit, x1 * unit, y1 * unit)
 
-    draw.ellipse(box(11, 19, 53, 54), fill=FRUIT)
-    draw.ellipse(box(17, 26, 24, 37), fill=SHINE)
-    for x0, x1 in ((17, 32), (32, 47)):
-        draw.ellipse(box(x0, 16, x1, 25), fill=LEAF)
-    draw.ellipse(box(27.500, 19, 36.500, 31), fill=LEAF)
-    draw.ellipse(box(29.500, 10, 34.500, 22), fill=LEAF)
+    draw.rounded_rectangle(box(12, 21, 52, 52), 15 * unit, fill=FRUIT)
+    draw.ellipse(box(17, 28, 22, 38), fill=SHINE)
+    draw.ellipse(box(15, 19, 32, 27), fill=LEAF)
+    draw.ellipse(box(32, 19, 49, 27), fill=LEAF)
+    draw.ellipse(box(24, 20, 32, 33), fill=LEAF)
+    draw.ellipse(box(32, 20, 40, 33), fill=LEAF)
+    draw.rounded_rectangle(box(30, 13, 34, 24), 2 * unit, fill=STALK)
     out = io.BytesIO()
     canvas.resize((side, side), Image.Resampling.LANCZOS).save(out, "PNG", optimize=True)
     return out.getvalue()
