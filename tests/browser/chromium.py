@@ -1,0 +1,70 @@
+"""The Chromium that the browser tests drive, with devices that need nobody in front of them."""
+
+import os
+import shutil
+import sys
+
+from playwright.async_api import Browser, Playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# Small pictures: several encoders and decoders share two cores.
+CAMERA = {"width": 320, "height": 180, "frameRate": 10}
+
+ARGUMENTS = [
+    f"--use-fake-device-for-media-stream=fps={CAMERA['frameRate']}",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    # Addresses as they are: a closed network has nobody who answers for `<uuid>.local`.
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    # A second window is behind the first; its timers and its pictures must go on all the same.
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+]
+
+# Runs in each page before its own program. The connections are kept so that a test can ask them
+# for their statistics; the camera is asked for small pictures, whatever the program would like.
+PREPARE = """
+(() => {
+  const peers = [];
+  const Native = window.RTCPeerConnection;
+  window.RTCPeerConnection = class RTCPeerConnection extends Native {
+    constructor(...given) {
+      super(...given);
+      peers.push(this);
+    }
+  };
+  Object.defineProperty(window, "testPeers", { value: peers });
+  const devices = navigator.mediaDevices;
+  if (!devices) return;
+  const ask = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = (wish = {}) => {
+    if (!wish.video) return ask(wish);
+    const kept = wish.video === true ? {} : wish.video;
+    return ask({ ...wish, video: { ...kept, ...CAMERA } });
+  };
+})();
+""".replace("CAMERA", str(CAMERA))
+
+
+def program() -> str:
+    """`make test` names it in `CHROMIUM`; a test started by hand looks for itself."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    assert found is not None, "no Chromium: make test installs one, or CHROMIUM names it"
+    return found
+
+
+async def launch(playwright: Playwright, *more: str) -> Browser:
+    arguments = [*ARGUMENTS, *more]
+    if sys.platform != "win32" and os.geteuid() == 0:
+        # Chromium's own sandbox refuses to run as root, which is who runs tests in a container.
+        arguments.append("--no-sandbox")
+    return await playwright.chromium.launch(executable_path=program(), args=arguments)

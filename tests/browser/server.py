@@ -1,0 +1,141 @@
+"""A real moim process on a free port, which a test can kill and start again."""
+
+import asyncio
+import os
+import re
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+START_S = 20.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on, for TCP and UDP alike; asked of the system, then let go."""
+    for _ in range(50):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        ):
+            tcp.bind(("127.0.0.1", 0))
+            port: int = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port")
+
+
+class MoimServer:
+    """One server and its data folder; the address stays the same over `kill()` and `start()`."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.log = folder / "moim.log"
+        self._settings = dict(settings or {})
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where moim's own pages begin, without a slash at the end."""
+        return self.origin + self._settings.get("MOIM_ROOT_PATH", "")
+
+    async def start(self) -> None:
+        """Starts the process and waits until it answers.
+
+        Raises:
+            RuntimeError: it ended, or did not answer in time; the text is its log.
+        """
+        # Whatever MOIM_* the developer has set is for the developer's own server.
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("MOIM_")}
+        own = {"MOIM_DATA_DIR": str(self.folder / "data"), "MOIM_PORT": str(self.port)}
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "moim"),
+                cwd=self.folder,
+                env={**plain, **own, **self._settings},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            async with asyncio.timeout(START_S), httpx.AsyncClient() as browser:
+                while not await self._answers(browser):
+                    if self._process.returncode is not None:
+                        break
+                    await asyncio.sleep(0.03)
+        except TimeoutError:
+            pass
+        else:
+            if self._process.returncode is None:
+                return
+        raise RuntimeError(f"moim did not start:\n{self.said()}")
+
+    async def kill(self) -> None:
+        """As if the power had gone: SIGKILL, nothing is closed or written any more."""
+        if self._process is not None:
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
+            self._process = None
+
+    async def stop(self) -> int:
+        """Asks it to stop, and gives its exit code."""
+        assert self._process is not None, "it does not run"
+        if self._process.returncode is None:
+            self._process.terminate()
+        try:
+            return await asyncio.wait_for(self._process.wait(), 10)
+        except TimeoutError:
+            await self.kill()
+            raise
+
+    async def restart(self) -> None:
+        """Killed and started again, over the same data on the same port."""
+        await self.kill()
+        await self.start()
+
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    async def create_room(self, name: str = "Friday tea", *, listed: bool = False) -> "Links":
+        """Creates a room as a browser without JavaScript would."""
+        async with httpx.AsyncClient(base_url=self.origin, follow_redirects=True) as browser:
+            home = await browser.get(f"{self.url}/")
+            csrf = re.search(r'name="csrf" value="([^"]+)"', home.text)
+            assert csrf is not None, home.text
+            visibility = "listed" if listed else "unlisted"
+            form = {"csrf": csrf[1], "name": name, "visibility": visibility}
+            origin = {"origin": self.origin}
+            page = await browser.post(f"{self.url}/rooms", data=form, headers=origin)
+            assert page.status_code == 200, page.text
+            host = re.search(r"/h/[\w-]+/[\w-]+", page.text)
+            assert host is not None, page.text
+            return Links(guest=str(page.url), host=self.url + host[0])
+
+    async def _answers(self, browser: httpx.AsyncClient) -> bool:
+        try:
+            return (await browser.get(f"{self.url}/healthz")).is_success
+        except httpx.TransportError:
+            return False
+
+
+class Links:
+    """The two addresses of a room."""
+
+    def __init__(self, guest: str, host: str) -> None:
+        self.guest = guest
+        self.host = host
+
+    @property
+    def slug(self) -> str:
+        return self.guest.rpartition("/")[2]
