@@ -15,7 +15,7 @@ from tools.bootstrap.places import ROOT, TOOLS, WEB, venv_program
 from tools.bootstrap.steps import Word, seconds_since
 
 REPORTS = TOOLS / "reports"
-UNIT = "not browser and not packaging"
+UNIT = "not browser and not packaging and not processes"
 
 
 @dataclass(frozen=True, slots=True)
