@@ -196,6 +196,8 @@ def _options(settings: Settings) -> Options:
         image_max_pixels=settings.image_max_pixels,
         name_max_graphemes=settings.name_max_graphemes,
         message_max_graphemes=settings.message_max_graphemes,
+        rooms_per_hour=settings.rooms_per_hour,
+        images_per_minute=settings.images_per_minute,
     )
 
 

@@ -167,6 +167,14 @@ class Settings(BaseSettings):
         default=500 * MIB, description="Room for the images of one room, as stored."
     )
 
+    # What one address or browser may ask of the pages
+    rooms_per_hour: Count = Field(
+        default=30, description="Rooms that one address or browser may create in an hour."
+    )
+    images_per_minute: Count = Field(
+        default=30, description="Images that one address or browser may send in a minute."
+    )
+
     # What one connection may ask of the server
     commands_per_s: Annotated[float, Field(gt=0)] = Field(
         default=20, description="Commands a second that one connection may send for long."

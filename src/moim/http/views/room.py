@@ -70,7 +70,7 @@ def start_data(
         "host_link": made.host if made else None,
         "limits": {
             "name_graphemes": options.name_max_graphemes,
-            "message_graphemes": options.message_max_graphemes,
+            "text_graphemes": options.message_max_graphemes,
             "image_bytes": options.image_max_bytes,
             "image_pixels": options.image_max_pixels,
         },
