@@ -88,6 +88,8 @@ def everything(_: Sequence[str]) -> int:
     count = _all_checks()
     env = node.environment()
     count += _tried("Web client", node.ensure_client)
+    processes = checks.pytest("tests of killed processes", "processes", "processes and not browser")
+    count += checks.run(processes, env, show=True)
     count += checks.run(checks.pytest("packaging tests", "packaging", "packaging"), env, show=True)
     chromium: list[Path] = []
     missing = _tried("Chromium", lambda: chromium.append(ensure_chromium()))
