@@ -81,6 +81,7 @@ export function codeOf(error: unknown): ErrorCode | LocalCode {
         ? error.code
         : null;
   if (typeof code !== "string") return "unknown";
+  if (code === "unreachable") return "timed_out";
   if ((ERROR_CODES as readonly string[]).includes(code) || LOCAL_CODES.includes(code)) {
     return code as ErrorCode | LocalCode;
   }

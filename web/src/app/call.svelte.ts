@@ -1,0 +1,401 @@
+import { MeshSession } from "../media/mesh.ts";
+import { PushToTalk } from "../media/pushToTalk.ts";
+import { ReliableSignals } from "../media/signals.ts";
+import type { Listed, MediaSession, Source } from "../media/session.ts";
+import type { Durable } from "../meeting/fold.ts";
+import { findSeat } from "../meeting/membership.ts";
+import * as m from "../paraglide/messages.js";
+import { RoomLink } from "../wire/link.ts";
+import type { Commands, IceServer, PassingFrame, Room } from "../wire/types.gen.ts";
+import type { Caller } from "./api.ts";
+import { chime } from "./chime.ts";
+import { Connection } from "./connection.svelte.ts";
+import type { LocalMedia } from "./local.svelte.ts";
+import { tell } from "./news.ts";
+import { Notices } from "./notices.svelte.ts";
+import { Panels } from "./panels.svelte.ts";
+import { peopleOf, type Person } from "./people.ts";
+import { Publishing } from "./publishing.ts";
+import { codeOf, REFUSALS } from "./refusals.ts";
+import { RemoteMedia } from "./remote.svelte.ts";
+import type { Remembered } from "./remembered.svelte.ts";
+import type { Seat } from "./seat.ts";
+import type { Sound } from "./sounds.ts";
+import { Stage } from "./stage.svelte.ts";
+import type { Start } from "./start.ts";
+import type { Visit } from "./visit.svelte.ts";
+import { keepAwake } from "./wakelock.ts";
+
+export interface JoinRequest {
+  readonly visit: Visit;
+  readonly seat: Seat;
+  readonly tab: string;
+  readonly takeOver: boolean;
+  /** The page was reloaded in a call: what was sent before is taken up as muted as it was. */
+  readonly returning: boolean;
+}
+
+type EventHandler = (event: Durable, before: Room, after: Room) => void;
+type PassingHandler = (frame: PassingFrame) => void;
+
+/** What a feature keeps for one call; made on first use, closed with the call. */
+export interface Keeper {
+  close?(): void;
+}
+
+/**
+ * The call as the screen sees it: the folded room, our own media and the others', notices and
+ * panels. It owns the socket and the media session, and `close` ends all that it began.
+ */
+export class Call {
+  room = $state.raw<Room>() as Room;
+  /** A clock for the screen, once a second. */
+  now_ms = $state(Date.now());
+
+  readonly start: Start;
+  readonly seat: Seat;
+  readonly remembered: Remembered;
+  readonly local: LocalMedia;
+  readonly notices = new Notices();
+  readonly connection = new Connection();
+  readonly panels = new Panels();
+  readonly stage: Stage;
+  readonly session: MediaSession;
+  readonly remote: RemoteMedia;
+  readonly talk: PushToTalk;
+
+  /** In the order of joining, as the room lists them. */
+  readonly people: readonly Person[] = $derived.by(() => peopleOf(this.room, this.seat.identity));
+  readonly me: Person | null = $derived(this.people.find((person) => person.isMe) ?? null);
+  readonly isHost: boolean = $derived(this.me?.role === "host");
+
+  #visit: Visit;
+  #signals: ReliableSignals;
+  #publishing: Publishing;
+  #events = new Set<EventHandler>();
+  #passing = new Map<string, Set<PassingHandler>>();
+  #keepers = new Map<unknown, Keeper>();
+  #endings: (() => void)[] = [];
+  #closed = false;
+
+  /**
+   * Takes the seat; the call begins when the room is there.
+   * @throws Refusal with the server's code.
+   */
+  static async join(request: JoinRequest): Promise<Call> {
+    const { visit, seat, tab, takeOver } = request;
+    const { base, room } = visit.start;
+    const link = new RoomLink({ base, slug: room.slug, token: seat.token ?? undefined });
+    try {
+      await link.join({ name: seat.name, tab, takeOver });
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+    return new Call(request, link);
+  }
+
+  private constructor(
+    { visit, seat, returning }: JoinRequest,
+    private readonly link: RoomLink,
+  ) {
+    this.#visit = visit;
+    this.seat = seat;
+    this.start = visit.start;
+    this.remembered = visit.remembered;
+    this.local = visit.local;
+    this.room = link.room;
+    this.stage = new Stage(() => this.people, this.remembered);
+    this.#signals = new ReliableSignals({
+      self: seat.identity,
+      epoch: this.room.epoch,
+      relay: {
+        send: (command, fields) => {
+          const sid = findSeat(this.room, String(fields["to"]))?.sid ?? "";
+          link.pass(command, { ...fields, to_sid: sid });
+        },
+        on: (event, handler) => this.onPassing(event, handler),
+      },
+    });
+    this.session = new MeshSession({
+      signals: this.#signals,
+      iceServers: iceServers(link.hello?.ice_servers ?? []),
+    });
+    this.#publishing = new Publishing(this.session, link, seat.identity);
+    this.remote = new RemoteMedia(this.session, {
+      silent: seat.token !== null,
+      speakerId: this.remembered.speaker_id,
+    });
+    this.talk = new PushToTalk({
+      setMuted: (muted) => void this.local.setMicrophoneForNow(!muted),
+      mayTalk: () => !this.local.microphone.on,
+      onTalking: (talking) => {
+        this.notices.show(talking ? m.push_to_talk_on() : m.you_are_muted(), {
+          topic: "microphone",
+        });
+      },
+    });
+    this.connection.become(link.status);
+    this.#follow();
+    this.#roomChanged();
+    void this.#beginSending(returning);
+  }
+
+  // ------------------------------------------------------------------------ for features
+
+  /** The store of a feature, made once for this call: `call.have(Chat)`. */
+  have<T extends Keeper>(Kind: new (call: Call) => T): T {
+    let keeper = this.#keepers.get(Kind) as T | undefined;
+    if (!keeper) this.#keepers.set(Kind, (keeper = new Kind(this)));
+    return keeper;
+  }
+
+  onEvent(handler: EventHandler): () => void {
+    this.#events.add(handler);
+    return () => this.#events.delete(handler);
+  }
+
+  onPassing(type: string, handler: PassingHandler): () => void {
+    let handlers = this.#passing.get(type);
+    if (!handlers) this.#passing.set(type, (handlers = new Set()));
+    handlers.add(handler);
+    return () => handlers.delete(handler);
+  }
+
+  /** Calls back whenever the server is there again, and at once when it is. */
+  onOnline(handler: () => void): () => void {
+    if (this.link.status === "online") handler();
+    const offs = [
+      this.link.on("resumed", handler),
+      this.link.on("status", (status) => {
+        if (status === "online") handler();
+      }),
+    ];
+    return () => offs.forEach((off) => off());
+  }
+
+  /** A command whose refusal its caller handles. @throws Refusal */
+  command<N extends keyof Commands>(
+    name: N,
+    fields: Commands[N],
+    options?: { id?: string; timeoutMs?: number },
+  ): ReturnType<RoomLink["command"]> {
+    return this.link.command(name, fields, options) as ReturnType<RoomLink["command"]>;
+  }
+
+  /** A command whose refusal is said in a notice; true when it was done. */
+  async do<N extends keyof Commands>(name: N, fields: Commands[N]): Promise<boolean> {
+    try {
+      await this.link.command(name, fields);
+      return true;
+    } catch (error) {
+      this.complain(error, () => void this.do(name, fields));
+      return false;
+    }
+  }
+
+  /** Said and forgotten, when the server is there. */
+  pass(name: "speaking.set" | "typing.set", fields: object): void {
+    this.link.pass(name, fields);
+  }
+
+  complain(error: unknown, again?: () => void): void {
+    const code = codeOf(error);
+    const { text, button } = REFUSALS[code];
+    const retry = button === "retry" && again ? { label: m.retry(), press: again } : null;
+    this.notices.show(text(), {
+      tone: "error",
+      topic: `refusal ${code}`,
+      ...(retry ? { button: retry } : {}),
+    });
+  }
+
+  get caller(): Caller {
+    return { base: this.start.base, csrf: this.start.csrf, token: this.seat.token };
+  }
+
+  nameOf(identity: string): string {
+    return findSeat(this.room, identity)?.name ?? "";
+  }
+
+  isSpeaking(identity: string): boolean {
+    return identity === this.seat.identity
+      ? this.local.speaking
+      : this.remote.speaking.has(identity);
+  }
+
+  get transport(): string | null {
+    return this.link.transport;
+  }
+
+  sound(sound: Sound): void {
+    if (this.remembered.sounds && !this.remote.silent) chime(sound);
+  }
+
+  // ---------------------------------------------------------------------------- our acts
+
+  async toggleMicrophone(): Promise<void> {
+    const on = !this.local.microphone.on;
+    this.notices.withdraw("talking while muted");
+    this.notices.say(on ? m.you_are_unmuted() : m.you_are_muted());
+    await this.local.setMicrophone(on);
+  }
+
+  async toggleCamera(): Promise<void> {
+    const on = !this.local.camera.on;
+    this.notices.say(on ? m.camera_is_on() : m.camera_is_off());
+    await this.local.setCamera(on);
+  }
+
+  async leave(): Promise<void> {
+    const { link } = this;
+    this.#visit.end("left");
+    await link.leave();
+  }
+
+  async endForAll(): Promise<void> {
+    await this.do("meeting.end", {});
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const end of this.#endings) end();
+    for (const keeper of this.#keepers.values()) keeper.close?.();
+    this.talk.close();
+    this.remote.close();
+    this.session.close();
+    this.#signals.close();
+    this.panels.close();
+    this.notices.close();
+    this.connection.close();
+    // A leave under way closes the link itself, once the server knows.
+    setTimeout(() => this.link.close(), 2_000);
+  }
+
+  // --------------------------------------------------------------------------- internals
+
+  #follow(): void {
+    const { link } = this;
+    const clock = setInterval(() => (this.now_ms = Date.now()), 1_000);
+    const away = (): void => link.away();
+    addEventListener("pagehide", away);
+    this.local.news = {
+      switched: (device) => this.notices.show(m.device_switched({ device }), { topic: "device" }),
+      speaking: (speaking) => this.pass("speaking.set", { speaking }),
+      talkingWhileMuted: () =>
+        this.notices.show(m.talking_muted(), {
+          topic: "talking while muted",
+          tone: "warning",
+          button: { label: m.unmute(), press: () => void this.toggleMicrophone() },
+        }),
+      speakerChosen: (id) => void this.remote.chooseSpeaker(id),
+    };
+    this.#endings.push(
+      () => clearInterval(clock),
+      () => removeEventListener("pagehide", away),
+      keepAwake(),
+      link.on("status", (status) => {
+        this.connection.become(status);
+        if (status === "online") this.#publishing.reconcile();
+      }),
+      link.on("event", ({ event, room }) => this.#happened(event, room)),
+      link.on("room", (room) => {
+        this.#obeyMutes(this.room, room);
+        this.room = room;
+        this.#roomChanged();
+      }),
+      link.on("resumed", () => {
+        this.#signals.flush();
+        this.#publishing.reconcile();
+      }),
+      link.on("hello", (hello) => this.session.setIceServers(iceServers(hello.ice_servers))),
+      link.on("passing", ({ type, frame }) => {
+        for (const handler of this.#passing.get(type) ?? []) handler(frame);
+      }),
+      link.on("farewell", (code) => {
+        this.#visit.end(
+          code === "seat_moved" ? "moved" : code === "meeting_ended" ? "ended" : "removed",
+        );
+      }),
+      link.on("refused", (code) => this.#visit.end(codeOf(code))),
+      this.session.on("local", ({ source, local, ended }) => {
+        if (!ended || local !== null) return;
+        if (source === "screen_share") void this.local.stopShare();
+        this.#publishing.reconcile();
+      }),
+    );
+  }
+
+  #happened(event: Durable, after: Room): void {
+    const before = this.room;
+    this.#obeyMutes(before, after);
+    this.room = after;
+    this.#roomChanged();
+    tell({ event, before, after, me: this.seat.identity }, this.#teller);
+    for (const handler of this.#events) handler(event, before, after);
+  }
+
+  #teller = { notices: this.notices, sound: (sound: Sound) => this.sound(sound) };
+
+  /** Everything that follows from the room alone. */
+  #roomChanged(): void {
+    const { room, seat } = this;
+    this.#signals.setEpoch(room.epoch);
+    this.session.setParticipants(
+      room.participants
+        .filter(({ identity }) => identity !== seat.identity)
+        .map(
+          ({ identity, sid, tracks }): Listed => ({
+            identity,
+            sid,
+            allowed: Object.values(tracks)
+              .filter((track) => !track.muted)
+              .map((track): Source => track.source),
+          }),
+        ),
+    );
+    this.stage.follow();
+    this.#publishing.reconcile();
+    const name = findSeat(room, seat.identity)?.name;
+    if (name !== undefined) this.link.rename(name);
+  }
+
+  /**
+   * A host's mute is carried out here, before anything is reconciled. Only the moment it appears
+   * counts: one's own later unmute may still be on its way to the server.
+   */
+  #obeyMutes(before: Room, after: Room): void {
+    const mutedByHost = (room: Room, source: Source): boolean => {
+      const track = findSeat(room, this.seat.identity)?.tracks[source];
+      return track !== undefined && track.muted && track.by !== null;
+    };
+    const newly = (source: Source): boolean =>
+      mutedByHost(after, source) && !mutedByHost(before, source);
+    if (newly("microphone")) void this.local.setMicrophoneForNow(false);
+    if (newly("camera")) void this.local.setCameraForNow(false);
+    if (newly("screen_share") || newly("screen_share_audio")) void this.local.stopShare();
+  }
+
+  async #beginSending(returning: boolean): Promise<void> {
+    const tracks = findSeat(this.room, this.seat.identity)?.tracks ?? {};
+    await this.local.sendTo(this.#publishing);
+    if (returning) {
+      const was = (source: Source): boolean | null => {
+        const track = tracks[source];
+        return track ? !track.muted : null;
+      };
+      await this.local.restore({ microphone: was("microphone"), camera: was("camera") });
+    }
+    this.#publishing.settle();
+  }
+}
+
+/** The wire says null where the browser wants nothing at all. */
+function iceServers(servers: readonly IceServer[]): RTCIceServer[] {
+  return servers.map(({ urls, username, credential }) => ({
+    urls,
+    ...(username === null ? {} : { username }),
+    ...(credential === null ? {} : { credential }),
+  }));
+}

@@ -1,0 +1,49 @@
+import type { Participant, Role, Room, ShareMode } from "../wire/types.gen.ts";
+
+/** One participant as the screen shows them: the fold, seen from one chair. */
+export interface Person {
+  readonly identity: string;
+  readonly sid: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly isMe: boolean;
+  readonly microphone: "none" | "muted" | "on";
+  readonly camera: boolean;
+  readonly share: ShareMode | null;
+  readonly shareSound: boolean;
+  /** 1 is the first in the queue. */
+  readonly handPlace: number | null;
+}
+
+export function peopleOf(room: Room, me: string): Person[] {
+  const queue = room.slices.hand.queue;
+  return room.participants.map((seat) => personOf(seat, queue, me));
+}
+
+function personOf(seat: Participant, queue: readonly string[], me: string): Person {
+  const { microphone, camera, screen_share: share, screen_share_audio: sound } = seat.tracks;
+  const place = queue.indexOf(seat.identity);
+  return {
+    identity: seat.identity,
+    sid: seat.sid,
+    name: seat.name,
+    role: seat.role,
+    isMe: seat.identity === me,
+    microphone: microphone === undefined ? "none" : microphone.muted ? "muted" : "on",
+    camera: camera !== undefined && !camera.muted,
+    share: share === undefined || share.muted ? null : (share.mode ?? "text"),
+    shareSound: sound !== undefined && !sound.muted,
+    handPlace: place < 0 ? null : place + 1,
+  };
+}
+
+/** People in the order in which a list shows them: hosts first, then by name. */
+export function inListOrder(people: readonly Person[], locale: string): Person[] {
+  const collator = new Intl.Collator(locale, { sensitivity: "base", numeric: true });
+  return [...people].sort(
+    (a, b) =>
+      Number(b.isMe) - Number(a.isMe) ||
+      Number(b.role === "host") - Number(a.role === "host") ||
+      collator.compare(a.name, b.name),
+  );
+}
