@@ -128,8 +128,8 @@ def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
     numbers = [signal.SIGINT, signal.SIGTERM]
     if sys.platform == "win32":
         numbers.append(signal.SIGBREAK)
-    else:
-        numbers.append(signal.SIGHUP)  # the terminal was closed
+    elif signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)  # the terminal was closed, and nobody said nohup
     before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
