@@ -268,6 +268,14 @@ async def test_a_bug_is_a_page_with_all_its_headers(
     assert "default-src 'self'" in page.headers["content-security-policy"]
 
 
+async def test_a_developer_is_shown_the_cause(build: Build) -> None:
+    house = build(dev=True)
+    house.rooms.broken = RuntimeError("the <cause>")
+    async with house.browser() as reader:
+        page = await reader.get("/")
+    assert "RuntimeError('the <cause>')" in said(parse(page.text))
+
+
 async def test_programs_get_errors_as_json(browser: httpx.AsyncClient) -> None:
     answer = await browser.get("/r/none-none-non", headers={"accept": "*/*"})
     assert answer.status_code == 404

@@ -98,8 +98,9 @@ def wants_page(request: Request) -> bool:
 class ErrorAnswers:
     """Answers for failures, bound to the templates."""
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, *, dev: bool = False) -> None:
         self._pages = pages
+        self._dev = dev
 
     def answer(
         self,
@@ -107,8 +108,9 @@ class ErrorAnswers:
         code: ErrorCode,
         status: int,
         headers: Mapping[str, str] | None = None,
+        cause: str | None = None,
     ) -> Response:
-        """One failure, said to whoever asked."""
+        """One failure, said to whoever asked; its cause to developers only."""
         extra = dict(headers or {})
         if code in RETRY_AFTER_S:
             extra.setdefault("retry-after", RETRY_AFTER_S[code])
@@ -125,6 +127,7 @@ class ErrorAnswers:
                 said=said,
                 way=way,
                 way_href=href,
+                cause=cause if self._dev else None,
             )
             page.headers.update(extra)
             return page
@@ -187,9 +190,11 @@ class LastResort:
             await self.app(scope, receive, watched)
         except ClientDisconnect:
             log.debug("http_client_left", path=scope["path"])
-        except Exception:
+        except Exception as error:
             log.exception("http_failed", method=scope["method"])
             if begun:
                 raise  # the server cuts the connection, so that nobody takes half for the whole
-            answer = self.answers.answer(Request(scope, receive), ErrorCode.INTERNAL, 500)
+            answer = self.answers.answer(
+                Request(scope, receive), ErrorCode.INTERNAL, 500, cause=repr(error)
+            )
             await answer(scope, receive, send)

@@ -70,7 +70,7 @@ def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
     app.router.routes.append(Route("/static/own/{name}", site.own.serve))
     app.router.routes.append(Mount("/static/app", BuiltFiles(built), name="built"))
 
-    answers = ErrorAnswers(site.pages)
+    answers = ErrorAnswers(site.pages, dev=site.options.dev)
     app.add_exception_handler(MoimError, answers.of_moim)
     app.add_exception_handler(HTTPException, answers.of_http)
     app.add_exception_handler(RequestValidationError, answers.of_validation)

@@ -2,4 +2,4 @@
 import { keepUpToDate } from "./home/rooms.ts";
 
 const section = document.querySelector<HTMLElement>("[data-rooms]");
-if (section) keepUpToDate(section);
+if (section) keepUpToDate(section, new AbortController().signal);

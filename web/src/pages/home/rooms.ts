@@ -11,8 +11,11 @@ interface ListedRoom {
   readonly status: string;
 }
 
-/** Polls while the page is visible. What did not change costs a 304; failures are asked less often. */
-export function keepUpToDate(section: HTMLElement): void {
+/**
+ * Polls while the page is visible, until `signal` ends it. What did not change costs a 304; after a
+ * failure it asks less often.
+ */
+export function keepUpToDate(section: HTMLElement, signal: AbortSignal): void {
   const url = section.dataset["rooms"] ?? "";
   let etag = "";
   let wait = EVERY_MS;
@@ -40,19 +43,20 @@ export function keepUpToDate(section: HTMLElement): void {
 
   function plan(): void {
     window.clearTimeout(timer);
-    if (document.visibilityState === "visible") {
+    if (document.visibilityState === "visible" && !signal.aborted) {
       timer = window.setTimeout(() => void refresh(), wait);
     }
   }
 
-  document.addEventListener("visibilitychange", () => {
+  function look(): void {
     window.clearTimeout(timer);
     if (document.visibilityState === "visible") void refresh();
-  });
+  }
+
+  document.addEventListener("visibilitychange", look, { signal });
   // A page that comes back from the browser's memory may be hours old.
-  window.addEventListener("pageshow", (event) => {
-    if (event.persisted) void refresh();
-  });
+  window.addEventListener("pageshow", (event) => event.persisted && look(), { signal });
+  signal.addEventListener("abort", () => window.clearTimeout(timer));
   plan();
 }
 
