@@ -69,11 +69,10 @@ def schema() -> dict[str, Any]:
     }
     commands |= {p.name_on_wire: p for p in PASSING} | {q.name_on_wire: q for q in QUERIES}
     events: dict[str, type[BaseModel]] = dict(EVENTS)
-    spoken = [Room, *FRAMES, *(feature.state for feature in FEATURES)]
-    wanted: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        *((model, "validation") for model in commands.values()),
-        *((model, "serialization") for model in [*events.values(), *spoken]),
-    ]
+    heard: JsonSchemaMode = "validation"
+    said: JsonSchemaMode = "serialization"
+    spoken = [*events.values(), Room, *FRAMES, *(feature.state for feature in FEATURES)]
+    wanted = [(model, heard) for model in commands.values()] + [(model, said) for model in spoken]
     _, made = models_json_schema(wanted, ref_template="#/definitions/{model}")
     definitions = made["$defs"]
     definitions["Slices"] = {
