@@ -71,7 +71,8 @@ def schema() -> dict[str, Any]:
     events: dict[str, type[BaseModel]] = dict(EVENTS)
     heard: JsonSchemaMode = "validation"
     said: JsonSchemaMode = "serialization"
-    spoken = [*events.values(), Room, *FRAMES, *(feature.state for feature in FEATURES)]
+    spoken: list[type[BaseModel]] = [*events.values(), Room, *FRAMES]
+    spoken += [feature.state for feature in FEATURES]
     wanted = [(model, heard) for model in commands.values()] + [(model, said) for model in spoken]
     _, made = models_json_schema(wanted, ref_template="#/definitions/{model}")
     definitions = made["$defs"]
