@@ -10,7 +10,7 @@ import pytest
 from moim.meeting.features.hand import HandState
 from moim.meeting.ids import Identity, Source
 from tests.chaos.caller import Caller, Declined, create_room, new_browser
-from tests.processes import MoimProcess
+from tests.browser.server import MoimServer
 
 pytestmark = pytest.mark.processes
 
@@ -31,10 +31,11 @@ async def talk(caller: Caller, stop: asyncio.Event, acked: dict[str, int]) -> No
 
 async def test_every_acknowledged_message_is_there_once_and_in_order(tmp_path: Path) -> None:
     dice = random.Random(SEED)
-    server = MoimProcess(tmp_path / "data", log_level="warning").start()
+    server = MoimServer(tmp_path)
+    await server.start()
     try:
         async with AsyncExitStack() as stack:
-            browsers = [await new_browser(server.url) for _ in range(CALLERS + 1)]
+            browsers = [await new_browser(server.origin) for _ in range(CALLERS + 1)]
             for browser in browsers:
                 stack.push_async_callback(browser.aclose)
             stranger = browsers.pop()
@@ -59,8 +60,7 @@ async def test_every_acknowledged_message_is_there_once_and_in_order(tmp_path: P
             talking = [asyncio.create_task(talk(caller, stop, acked)) for caller in callers]
             for _ in range(KILLS):
                 await asyncio.sleep(dice.uniform(0.3, 1.2))
-                server.kill()
-                await asyncio.to_thread(server.start)
+                await server.restart()
             await asyncio.sleep(0.5)
             stop.set()
             await asyncio.wait_for(asyncio.gather(*talking), 30)
@@ -94,4 +94,4 @@ async def test_every_acknowledged_message_is_there_once_and_in_order(tmp_path: P
                 assert guest.room is not None
                 assert guest.room.slices == room.slices, f"{guest.name} holds something else"
     finally:
-        server.kill()
+        await server.kill()
