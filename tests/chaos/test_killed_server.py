@@ -9,8 +9,8 @@ import pytest
 
 from moim.meeting.features.hand import HandState
 from moim.meeting.ids import Identity, Source
-from tests.chaos.caller import Caller, Declined, create_room, new_browser
 from tests.browser.server import MoimServer
+from tests.chaos.caller import Caller, Declined, create_room, new_browser
 
 pytestmark = pytest.mark.processes
 
