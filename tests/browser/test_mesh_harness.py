@@ -56,7 +56,7 @@ async def page(bundle: Path) -> AsyncIterator[Page]:
             executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
             args=[
                 "--no-sandbox",
-                "--use-fake-device-for-media-stream=fps=10",
+                "--use-fake-device-for-media-stream=fps=10,device-count=2",
                 "--use-fake-ui-for-media-stream",
                 "--autoplay-policy=no-user-gesture-required",
             ],

@@ -32,7 +32,7 @@ export interface Wish {
 }
 
 const between = (least: number, value: number, most: number): number =>
-  Math.round(Math.min(most, Math.max(least, value)));
+  Math.floor(Math.min(most, Math.max(least, value)));
 
 /** The bounds of what goes to one receiver; `sending` is all that is sent besides. */
 export function boundsFor(

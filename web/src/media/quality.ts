@@ -7,14 +7,7 @@
  */
 import { Emitter } from "./events";
 import { number, pathOf, selectedPair, string, type PairFacts, type StatsMap } from "./path";
-import type {
-  MediaSession,
-  Negotiation,
-  Path,
-  PeerState,
-  PeerStats,
-  Source,
-} from "./session";
+import type { MediaSession, Negotiation, Path, PeerState, PeerStats, Source } from "./session";
 
 export type Quality = "good" | "fair" | "poor";
 
@@ -95,34 +88,21 @@ export const worse = (a: Quality, b: Quality): Quality => (RANK[a] <= RANK[b] ? 
 const WORSE_AFTER = 2;
 const BETTER_AFTER = 4;
 
-/** Bars that do not flicker: down after two bad seconds, up after four good ones. */
+/** Bars that do not flicker: down after two worse seconds, up after four better ones. */
 export class Rating {
   private shown: Quality | null = null;
-  private candidate: Quality | null = null;
-  private times = 0;
+  private recent: Quality[] = [];
 
   rate(figures: Figures): Quality {
     const now = judge(figures);
-    if (this.shown === null || now === this.shown) {
-      this.shown ??= now;
-      this.candidate = null;
-      this.times = 0;
-      return this.shown;
-    }
-    const rising = RANK[now] > RANK[this.shown];
-    // Between bad and worse it is still bad: what counts is the side, and its mildest value.
-    const same = this.candidate !== null && RANK[this.candidate] > RANK[this.shown] === rising;
-    this.times = same ? this.times + 1 : 1;
-    this.candidate =
-      same && this.candidate !== null
-        ? RANK[this.candidate] > RANK[now] === rising
-          ? now
-          : this.candidate
-        : now;
-    if (this.times >= (rising ? BETTER_AFTER : WORSE_AFTER)) {
-      this.shown = this.candidate;
-      this.candidate = null;
-      this.times = 0;
+    this.recent = [...this.recent, now].slice(-BETTER_AFTER);
+    this.shown ??= now;
+    const latest = this.recent.slice(-WORSE_AFTER);
+    const best = latest.reduce((a, b) => (worse(a, b) === a ? b : a));
+    const worst = this.recent.reduce(worse);
+    if (latest.length === WORSE_AFTER && RANK[best] < RANK[this.shown]) this.shown = best;
+    else if (this.recent.length === BETTER_AFTER && RANK[worst] > RANK[this.shown]) {
+      this.shown = worst;
     }
     return this.shown;
   }
@@ -159,9 +139,7 @@ export class PeerReader {
       identity: stats.identity,
       sid: stats.sid,
       state: stats.state,
-      quality: measured
-        ? this.rating.rate({ loss, rtt_ms, frozen, state: stats.state })
-        : null,
+      quality: measured ? this.rating.rate({ loss, rtt_ms, frozen, state: stats.state }) : null,
       rtt_ms,
       loss,
       path: report === null ? null : pathOf(report),
@@ -208,9 +186,7 @@ export class PeerReader {
         direction,
         source,
         ...since,
-        frames: video
-          ? number(stat[direction === "in" ? "framesDecoded" : "framesEncoded"])
-          : null,
+        frames: video ? number(stat[direction === "in" ? "framesDecoded" : "framesEncoded"]) : null,
         framerate: number(stat["framesPerSecond"]),
         width: number(stat["frameWidth"]),
         height: number(stat["frameHeight"]),

@@ -28,6 +28,14 @@ globalThis.RTCPeerConnection = class extends Native {
 export const openConnections = (): number =>
   [...connections].filter(({ signalingState }) => signalingState !== "closed").length;
 
+/** The bound of each video encoder of this page, in bit/s. */
+export const videoBounds = (): number[] =>
+  [...connections]
+    .filter(({ signalingState }) => signalingState !== "closed")
+    .flatMap((connection) => connection.getSenders())
+    .filter(({ track }) => track?.kind === "video")
+    .map((sender) => sender.getParameters().encodings[0]?.maxBitrate ?? Infinity);
+
 export async function until(
   what: string,
   holds: () => unknown,

@@ -1,5 +1,9 @@
 /** Each scenario is one test: `tests/browser/test_mesh_harness.py` runs them by name. */
-import { RemoteVoices } from "../../src/media/speaking";
+import { Capture } from "../../src/media/capture";
+import { listDevices } from "../../src/media/devices";
+import { borrowContext, playTestSound } from "../../src/media/level";
+import { QualityMeter } from "../../src/media/quality";
+import { LocalVoice, RemoteVoices } from "../../src/media/speaking";
 import {
   ALL,
   Call,
@@ -10,6 +14,7 @@ import {
   picture,
   tone,
   until,
+  videoBounds,
   type Person,
 } from "./harness";
 
@@ -339,6 +344,137 @@ const scenarios: Record<string, (call: Call) => Promise<unknown>> = {
     expect(refused["u_nobody"] === "closed", "nobody there");
     for (let n = 0; n < 40; n += 1) mina.session.data.send("chat", "x".repeat(15_000), ["u_joon"]);
     await until("all of a burst arrives", () => heard.length === 43);
+  },
+
+  async the_picture_of_the_call_is_what_happens(call) {
+    const [mina, joon] = await pair(call);
+    await mina.session.publish("screen_share", picture("rgb(200,0,0)"), { mode: "text" });
+    await joon.framesGrow(mina, "screen_share");
+    const meter = new QualityMeter(joon.session);
+    const person = () => meter.picture?.people[0];
+    await until(
+      "it shows what flows",
+      () => (person()?.in_bps ?? 0) > 10_000 && (person()?.out_bps ?? 0) > 10_000,
+    );
+    const seen = person();
+    expect(seen?.quality === "good", `good, not ${String(seen?.quality)}`);
+    expect(seen?.pair?.local.type === "host" && seen.path?.protocol === "udp", "the chosen pair");
+    const flows = (seen?.flows ?? []).map(({ direction, source }) => `${direction} ${source}`);
+    expect(
+      flows.sort().join() === "in camera,in microphone,in screen_share,out camera,out microphone",
+      `the flows: ${flows.join()}`,
+    );
+    const share = seen?.flows.find(({ source }) => source === "screen_share");
+    expect((share?.frames ?? 0) > 0 && share?.width === 320, "frames and size");
+    expect(share?.codec === "VP9", `a screen in VP9, not ${String(share?.codec)}`);
+    const received = seen?.negotiation.candidates_received["host"] ?? 0;
+    expect(received > 0, "candidates by type");
+    meter.stop();
+  },
+
+  async a_muted_microphone_costs_next_to_nothing(call) {
+    const [mina, joon] = await pair(call);
+    await joon.soundOf(mina);
+    await mina.session.setMuted("microphone", true);
+    await pass(400);
+    const packets = async (): Promise<number> => {
+      const [stats] = await mina.session.stats();
+      let sent = 0;
+      for (const stat of stats?.report?.values() ?? []) {
+        const { type, kind, packetsSent } = stat as Record<string, unknown>;
+        if (type === "outbound-rtp" && kind === "audio") sent = Number(packetsSent);
+      }
+      return sent;
+    };
+    const before = await packets();
+    await pass(1_000);
+    const each_s = (await packets()) - before;
+    expect(each_s <= 10, `ten packets a second at most, not ${String(each_s)} (50 without DTX)`);
+    return { each_s };
+  },
+
+  async bitrates_fall_as_the_room_grows(call) {
+    const [mina, joon] = await pair(call);
+    await settled(mina, joon);
+    await until("two cameras have their bound", () => videoBounds().every((b) => b === 1_500_000));
+    for (const identity of ["u_sora", "u_bada", "u_haru"]) call.enter(identity);
+    call.tell();
+    await until("four shares of the uplink", () => {
+      const bounds = videoBounds();
+      return bounds.length === 8 && bounds.every((bound) => bound === 1_000_000);
+    });
+  },
+
+  async one_hears_of_talking_while_muted(call) {
+    const mina = call.enter("u_mina");
+    await mina.session.publish("microphone", tone(440), { muted: true });
+    const track = mina.session.local("microphone")?.track;
+    if (track === null || track === undefined) throw new Error("no microphone");
+    const voice = new LocalVoice(track, true);
+    let hints = 0;
+    const said: boolean[] = [];
+    voice.on("talking_while_muted", () => (hints += 1));
+    voice.on("speaking", (speaking) => said.push(speaking));
+    await until("the hint", () => hints === 1);
+    expect(said.length === 0, "nobody is told that a muted person speaks");
+    voice.setMuted(false);
+    await mina.session.setMuted("microphone", false);
+    await until("speaking", () => said[0] === true);
+    voice.stop();
+    expect(said.at(-1) === false && track.readyState === "live", "the meter let go");
+    mina.leave();
+    const { context, release } = borrowContext();
+    release();
+    await until("the sound system is closed", () => context.state === "closed");
+    await playTestSound();
+  },
+
+  async another_camera_is_taken_up_by_the_call(call) {
+    const mina = call.enter("u_mina");
+    const joon = call.enter("u_joon");
+    call.tell();
+    const capture = new Capture("camera");
+    capture.on("track", ({ track }) => void mina.session.publish("camera", track));
+    const first = await capture.start();
+    await joon.framesGrow(mina);
+    const home = capture.deviceId;
+    const cameras = (await listDevices()).camera;
+    expect(cameras.length === 2 && cameras.every(({ label }) => label !== ""), "two cameras");
+    const other = cameras.find(({ id }) => id !== home)?.id ?? "";
+    const second = await capture.start(other);
+    expect(second.getSettings().deviceId === other, "the other camera");
+    expect(first.readyState === "ended" && second.readyState === "live", "one light");
+    // Chromium's second fake camera feeds elements but no connection: back to the first.
+    await capture.start(home);
+    expect(second.readyState === "ended", "one light");
+    await joon.framesGrow(mina);
+    await mina.session.setMuted("camera", true);
+    expect(capture.track === null, "a camera that is off is not kept");
+    document.dispatchEvent(new Event("visibilitychange"));
+    await pass(100);
+    expect(mina.session.local("camera")?.track === null, "and does not come back by itself");
+    capture.close();
+  },
+
+  async sound_that_the_browser_keeps_back_is_asked_for_once(call) {
+    const { play } = HTMLMediaElement.prototype;
+    HTMLMediaElement.prototype.play = () =>
+      Promise.reject(new DOMException("no touch yet", "NotAllowedError"));
+    try {
+      const [mina, joon] = await pair(call);
+      const sora = call.enter("u_sora");
+      const told: boolean[] = [];
+      sora.playback.on("blocked", (blocked) => told.push(blocked));
+      call.tell();
+      await until("both are received", () => sora.session.remoteTracks().length === 4);
+      await until("it is told", () => told.length > 0);
+      HTMLMediaElement.prototype.play = play;
+      await sora.playback.resume();
+      expect(told.join() === "true,false", `once: ${told.join()}`);
+      await Promise.all([sora.soundOf(mina), sora.soundOf(joon)]);
+    } finally {
+      HTMLMediaElement.prototype.play = play;
+    }
   },
 
   async closing_leaves_nothing_behind(call) {
