@@ -6,7 +6,7 @@
  * connection attempt it belongs to and its place in it (1, 2, ...). The receiver acknowledges
  * every `n` that it has, handles the signals of one attempt in the order of their places, and
  * each once. The sender repeats with back-off until the acknowledgement or until the
- * participant is gone. A signal of another epoch is dropped by whoever sees it.
+ * participant is gone. A signal of another epoch is dropped by whoever sees it, unacknowledged.
  *
  * On the wire (the link travels inside `data`, which the server passes on unread):
  *
@@ -126,14 +126,18 @@ export class ReliableSignals implements SignalPort {
     for (const key of this.places.keys()) if (key.startsWith(prefix)) this.places.delete(key);
   }
 
-  /** A new plane or meeting: nothing of the old one is repeated or handled any more. */
+  /**
+   * The room began a new meeting around a call that goes on (the server was away until every seat
+   * had expired). Attempts and their order stay, as the connections do; what waits is said again
+   * under the new epoch, because a lost offer would be waited for for ever.
+   */
   setEpoch(epoch: number): void {
     if (epoch === this.epoch) return;
     this.epoch = epoch;
-    for (const outgoing of this.waiting.values()) clearTimeout(outgoing.timer);
-    this.waiting.clear();
-    this.places.clear();
-    this.attempts.clear();
+    for (const outgoing of this.waiting.values()) outgoing.fields["epoch"] = epoch;
+    // A client without links counts anew.
+    for (const attempts of this.attempts.values()) attempts.delete("");
+    this.flush();
   }
 
   /** The socket is back: what waits is sent now, not at the end of its back-off. */

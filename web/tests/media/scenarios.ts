@@ -17,6 +17,7 @@ import {
   videoBounds,
   type Person,
 } from "./harness";
+import { PlainClient } from "./plain";
 
 /** Two people in a room, each with the sources given. */
 async function pair(call: Call): Promise<[Person, Person]> {
@@ -474,6 +475,29 @@ const scenarios: Record<string, (call: Call) => Promise<unknown>> = {
       await Promise.all([sora.soundOf(mina), sora.soundOf(joon)]);
     } finally {
       HTMLMediaElement.prototype.play = play;
+    }
+  },
+
+  async a_strangers_client_is_served_before_and_after_its_reload(call) {
+    // It keeps no order of its own, so it gets a relay that does.
+    call.hub.badness = { loss: 0, doubling: 0.2, delay_ms: 0 };
+    for (const stranger of ["u_first", "u_zuletzt"]) {
+      const mina = call.enter("u_mina");
+      await mina.session.publish("microphone", tone(440));
+      await mina.session.publish("camera", picture("rgb(0,200,0)"));
+      for (const sid of ["PA_1", "PA_2"]) {
+        const client = new PlainClient(call.hub.join(stranger), stranger, "u_mina", {
+          camera: picture("rgb(200,0,0)"),
+        });
+        mina.session.setParticipants([{ identity: stranger, sid, allowed: ALL }]);
+        const them = { identity: stranger } as Person;
+        await mina.framesGrow(them);
+        await until("red is seen", () => mina.sees(them)[0] > 120);
+        await until("both are received", () => client.received.size === 2);
+        await until("they are connected", () => client.pc.connectionState === "connected");
+        client.close();
+      }
+      mina.leave();
     }
   },
 

@@ -128,10 +128,20 @@ describe("what is not handled", () => {
     await vi.advanceTimersByTimeAsync(1_000);
     expect(b.heard).toHaveLength(0);
     expect(a.signals.pending("b")).toBe(1);
+  });
+
+  test("a call that goes on into a new meeting loses no signal and no order", async () => {
+    const hub = new Hub({ loss: 0.3, doubling: 0.3, delay_ms: 500 });
+    const a = port(hub, "a", 1);
+    const b = port(hub, "b", 1);
+    for (const name of ["1", "2", "3"]) a.signals.send("b", first, candidate(name));
+    await vi.advanceTimersByTimeAsync(200);
     a.signals.setEpoch(2);
-    a.signals.send("b", first, offer);
-    await vi.advanceTimersByTimeAsync(10_000);
-    expect(b.heard).toHaveLength(1);
+    for (const name of ["4", "5", "6"]) a.signals.send("b", first, candidate(name));
+    await vi.advanceTimersByTimeAsync(1_000);
+    b.signals.setEpoch(2);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(names(b.heard)).toEqual(["1", "2", "3", "4", "5", "6"]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
