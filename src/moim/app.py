@@ -44,6 +44,7 @@ from moim.signalling.socketio import SocketIoDoor
 from moim.signalling.websocket import WebSocketDoor
 from moim.storage.database import Database
 from moim.storage.host_links import HostLinks
+from moim.storage.image_sweep import ImageSweep
 from moim.storage.images import ImageStore
 from moim.storage.journal import Journal
 from moim.storage.messages import Messages
@@ -53,6 +54,7 @@ from moim.storage.schema import bring_up_to_date
 FAREWELL_S = 0.5
 # A mesh of eight sends some hundred candidates at once when a network changes.
 SIGNALS = Rate(per_s=100, burst=600)
+IMAGE_SWEEP_EVERY_S = 3600
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
@@ -102,7 +104,8 @@ def create_app(
             await asyncio.wait_for(door.emptied(), FAREWELL_S)
 
     app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.before_stop = farewell
+    app.state.rooms = backend.reception  # for the app around: make a room, ask for a role
+    app.state.before_stop = farewell  # for the server: to be awaited while sockets are open
     app.router.routes.append(Mount("/socket.io", _shared(engine, settings.allowed_origins)))
     app.router.routes.append(WebSocketRoute("/ws", WebSocketDoor(door).serve))
     app.include_router(ca.router(settings.ca_certificate))
@@ -131,15 +134,16 @@ class _Backend:
     registry: Registry
     reception: Reception
     images: ImageStore
+    sweep: ImageSweep
 
     @classmethod
     def of(cls, settings: Settings) -> "_Backend":
         database = Database(settings.database_url)
         images = ImageStore(settings.data_dir / "images", settings.room_images_max_bytes)
-        rooms, journal = Rooms(database), Journal(database)
+        rooms, journal, messages = Rooms(database), Journal(database), Messages(database)
         tools = Tools(
             journal=journal,
-            messages=Messages(database),
+            messages=messages,
             files=images,
             clock=SystemClock(),
             ids=RandomIds(),
@@ -149,19 +153,27 @@ class _Backend:
         registry = Registry(rooms, tools)
         links = HostLinks(database)
         reception = Reception(registry, rooms, links, journal, settings.max_participants)
-        return cls(database, registry, reception, images)
+        sweep = ImageSweep(images, journal, messages)
+        return cls(database, registry, reception, images, sweep)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         try:
             await bring_up_to_date(self.database)
             await self.registry.start()
+            sweeping = asyncio.create_task(self.sweep.for_ever(_until_next_sweep))
             try:
                 yield
             finally:
+                sweeping.cancel()
+                await asyncio.gather(sweeping, return_exceptions=True)
                 await self.registry.stop()
         finally:
             await self.database.close()
+
+
+async def _until_next_sweep() -> None:
+    await asyncio.sleep(IMAGE_SWEEP_EVERY_S)
 
 
 def _shared(engine: ASGIApp, allowed_origins: tuple[str, ...]) -> ASGIApp:

@@ -1,6 +1,8 @@
 """The pages over the real rooms: database, journal and live registry, without a browser."""
 
+import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -85,6 +87,21 @@ async def test_who_does_not_sit_in_the_room_sends_no_image(tmp_path: Path) -> No
             headers={"x-moim-csrf": start["csrf"], "accept": "*/*"},
         )
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_present")
+
+
+async def test_what_a_crash_left_of_an_upload_is_gone_after_the_next_start(tmp_path: Path) -> None:
+    app = create_app(settings(tmp_path))
+    async with running(app) as mina:
+        made = await send(mina, await mina.get("/"), name="Tea")
+        slug = start_of(await mina.get(made.headers["location"]))["room"]["slug"]
+        room = await app.state.rooms.find(slug)
+    orphan = tmp_path / "images" / room.id / "F_0123456789abcdef"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"\x89PNG")
+    os.utime(orphan, times=(0, 0))
+    async with running(create_app(settings(tmp_path))), asyncio.timeout(10):
+        while orphan.exists():  # noqa: ASYNC110 - the sweep tells nobody
+            await asyncio.sleep(0.01)
 
 
 async def test_unknown_rooms_are_said_to_be_unknown(tmp_path: Path) -> None:

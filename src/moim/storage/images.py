@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import threading
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,14 @@ class StoredImage:
     path: Path
     media_type: MediaType
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class OldFile:
+    """A file of a room's folder: an image, or what a crash left of one. Seconds since 1970."""
+
+    name: str
+    stored_s: float
 
 
 class ImageStore:
@@ -68,6 +77,45 @@ class ImageStore:
         except OSError as error:
             raise Unavailable(ErrorCode.STORAGE_FAILED, str(error)) from error
 
+    async def rooms(self) -> Sequence[RoomId]:
+        """The rooms that have a folder here. Raises: `storage_failed`."""
+        try:
+            return await asyncio.to_thread(self._rooms)
+        except OSError as error:
+            raise Unavailable(ErrorCode.STORAGE_FAILED, str(error)) from error
+
+    async def stored_before(self, room: RoomId, at_s: float) -> Sequence[OldFile]:
+        """A room's files that were there at a time. Raises: `storage_failed`."""
+        try:
+            return await asyncio.to_thread(self._stored_before, room, at_s)
+        except OSError as error:
+            raise Unavailable(ErrorCode.STORAGE_FAILED, str(error)) from error
+
+    async def remove(self, room: RoomId, names: Collection[str]) -> None:
+        """Remove files by the names that `stored_before` told. Raises: `storage_failed`."""
+        try:
+            await asyncio.to_thread(self._remove, room, names)
+        except OSError as error:
+            raise Unavailable(ErrorCode.STORAGE_FAILED, str(error)) from error
+
+    def _rooms(self) -> list[RoomId]:
+        try:
+            with os.scandir(self._folder) as entries:
+                found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []  # nobody has sent an image yet
+        return [RoomId(name) for name in sorted(found) if _ID.fullmatch(name)]
+
+    def _stored_before(self, room: RoomId, at_s: float) -> list[OldFile]:
+        with os.scandir(self._folder / room) as entries:
+            files = [e for e in entries if _is_ours(e.name) and e.is_file(follow_symlinks=False)]
+            old = [OldFile(entry.name, entry.stat().st_mtime) for entry in files]
+        return [file for file in old if file.stored_s < at_s]
+
+    def _remove(self, room: RoomId, names: Collection[str]) -> None:
+        for name in names:
+            (self._folder / room / name).unlink(missing_ok=True)
+
     def _path(self, room: RoomId, file_id: FileId) -> Path:
         if not _ID.fullmatch(room) or not _ID.fullmatch(file_id):
             raise Refused(ErrorCode.IMAGE_UNKNOWN)
@@ -100,6 +148,11 @@ class ImageStore:
             if head.startswith(magic):
                 return StoredImage(path, media_type, size)
         raise Refused(ErrorCode.IMAGE_UNKNOWN)
+
+
+def _is_ours(name: str) -> bool:
+    # Whatever else somebody has put there stays.
+    return _ID.fullmatch(name.removesuffix(_UNFINISHED)) is not None
 
 
 def _taken(folder: Path) -> int:

@@ -13,7 +13,7 @@ from moim.meeting.features.chat import (
     MessageEdited,
     MessageSent,
 )
-from moim.meeting.ids import RoomId
+from moim.meeting.ids import FileId, RoomId
 from moim.storage.database import Database
 from moim.storage.tables import message
 
@@ -58,7 +58,7 @@ def _changed(change: MessageEdited | MessageDeleted, at_ms: int) -> dict[str, ob
 
 
 class Messages:
-    """Pages of older messages."""
+    """Pages of older messages, and the images that messages show."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -78,3 +78,11 @@ class Messages:
             for row in rows[:limit]
         ]
         return found[::-1], len(rows) > limit
+
+    async def images(self, room: RoomId) -> set[FileId]:
+        """The images that the room's messages show."""
+        query = select(message.c.image["file_id"].as_string()).where(
+            message.c.room_id == room, message.c.image.is_not(None)
+        )
+        async with self._database.reading() as connection:
+            return {FileId(found) for found in (await connection.execute(query)).scalars()}
