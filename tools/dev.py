@@ -7,27 +7,32 @@ and takes its seat, and only a change of the client's own files reloads the page
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from watchfiles import Change, DefaultFilter, awatch
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "moim"
 BUILT = SOURCE / "http" / "static" / "app"
+READ_ANEW = (BUILT, SOURCE / "http" / "templates")
 WEB = ROOT / "web"
 VITE = WEB / "node_modules" / "vite" / "bin" / "vite.js"
 # A process that does not stop by then is killed: whatever it held is in the journal.
-STOP_S = 0.8
+STOP_S = 0.5
 
 
 class _Sources(DefaultFilter):
-    """Python, templates, texts and the files served as they are; not what the build writes."""
+    """What a process reads once: not what the build writes, nor views, which it reads anew."""
 
     def __call__(self, change: Change, path: str) -> bool:
-        return super().__call__(change, path) and not Path(path).is_relative_to(BUILT)
+        if any(Path(path).is_relative_to(folder) for folder in READ_ANEW):
+            return False
+        return super().__call__(change, path)
 
 
 class Server:
@@ -42,9 +47,9 @@ class Server:
             sys.executable, "-m", "moim", *self._arguments, env={**os.environ, "MOIM_DEV": "1"}
         )
 
-    async def stop(self) -> None:
+    async def stop(self, *, told: bool = False) -> None:
         if self._process is not None:
-            await _stop(self._process)
+            await _stop(self._process, told=told)
             self._process = None
 
     async def restart(self, because: str) -> None:
@@ -65,10 +70,14 @@ async def client_builds(node: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await _stop(process)
+        await _stop(process, told=True)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def _stop(process: asyncio.subprocess.Process, *, told: bool) -> None:
+    """Ends a process. Ctrl-C has `told` it already, and a second word would hurry it."""
+    if told:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_S)
     if process.returncode is not None:
         return
     with contextlib.suppress(ProcessLookupError):
@@ -86,13 +95,18 @@ async def serve(node: str, arguments: Sequence[str]) -> None:
     async with client_builds(node):
         await server.start()
         try:
-            async for changes in awatch(SOURCE, watch_filter=_Sources(), step=50, debounce=300):
+            async for changes in awatch(SOURCE, watch_filter=_Sources(), step=50, debounce=100):
                 names = sorted({Path(path).name for _, path in changes})
                 await server.restart(", ".join(names[:3]) + (" …" if len(names) > 3 else ""))
         finally:
-            await server.stop()
+            await server.stop(told=True)
+
+
+def _as_ctrl_c(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _as_ctrl_c)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(sys.argv[1], sys.argv[2:]))

@@ -34,7 +34,7 @@ export function devReload(): Plugin {
 /** Reloads when a file that this page has loaded is no longer among those of the newest build. */
 const WATCH = `
 ;(() => {
-  const folder = new URL("..", import.meta.url);
+  const folder = new URL(/* @vite-ignore */ "..", import.meta.url);
   const mine = () =>
     [...document.querySelectorAll("script[src], link[rel=stylesheet]")]
       .map((node) => node.src || node.href)

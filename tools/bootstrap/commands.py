@@ -63,7 +63,6 @@ def run(arguments: Sequence[str]) -> int:
 
 def dev(arguments: Sequence[str]) -> int:
     setup(())
-    node.ensure_client()
     # From here on the folder holds unfinished builds, which a plain start must not take for done.
     (BUILT_CLIENT / ".stamp").unlink(missing_ok=True)
     return _become([venv_program("python"), "-m", "tools.dev", str(node.node()), *arguments])

@@ -82,7 +82,7 @@ def quietly(
         done = subprocess.run(
             [os.fspath(part) for part in command],
             cwd=cwd,
-            env=None if env is None else dict(env),
+            env={**(os.environ if env is None else env), "NO_COLOR": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
