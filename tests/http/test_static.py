@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from moim.http.assets import Assets, Bundle
-from moim.http.own_files import SUPPORT
+from moim.http.own_files import LOADING, SUPPORT
 from tests.http.conftest import House
 from tests.http.forms import parse
 
@@ -85,20 +85,20 @@ async def test_what_is_not_there_is_a_404_of_a_few_bytes(
     assert len(answer.content) < 20
 
 
-async def test_the_room_loads_its_program_and_the_test_for_old_browsers(
+async def test_the_room_loads_its_program_and_what_watches_over_it(
     house: House, browser: httpx.AsyncClient
 ) -> None:
     house.rooms.put("abcd-efgh-jkm")
     tree = parse((await browser.get("/r/abcd-efgh-jkm")).text)
     scripts = {script.get("src"): script.get("type") for script in tree.iter("script")}
-    support = f"/static/own/{house.site.own.hashed[SUPPORT]}"
+    own = [f"/static/own/{house.site.own.hashed[name]}" for name in (SUPPORT, LOADING)]
     assert scripts == {
-        support: None,
+        **dict.fromkeys(own),
         None: "application/json",
         "/static/app/assets/main-Ab12.js": "module",
     }
-    found = await browser.get(support)
-    assert "immutable" in found.headers["cache-control"]
-    assert "=>" not in found.text
-    for modern in ("let ", "const ", "`", "?."):
-        assert modern not in found.text
+    for path in own:
+        found = await browser.get(path)
+        assert "immutable" in found.headers["cache-control"]
+        for modern in ("=>", "let ", "const ", "`", "?."):
+            assert modern not in found.text, "an old browser must be able to read it"

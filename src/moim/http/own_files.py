@@ -1,4 +1,4 @@
-"""The few files of ours that no build touches: the browser test and the icons."""
+"""The few files of ours that no build touches: what watches over the program, and the icons."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from moim.http.icons import png_icon
 
 FOLDER = Path(__file__).parent / "own"
 SUPPORT = "support.js"
+LOADING = "loading.js"
 ICON = "icon.svg"
 TOUCH_ICON = "icon-180.png"
 INSTALL_ICON = "icon-512.png"
@@ -27,7 +28,7 @@ class OwnFiles:
     @classmethod
     def read(cls) -> "OwnFiles":
         """All of them."""
-        plain = {name: (FOLDER / name).read_bytes() for name in (SUPPORT, ICON)}
+        plain = {name: (FOLDER / name).read_bytes() for name in (SUPPORT, LOADING, ICON)}
         plain[TOUCH_ICON] = png_icon(180)
         plain[INSTALL_ICON] = png_icon(512)
         hashed = {name: _hashed(name, data) for name, data in plain.items()}

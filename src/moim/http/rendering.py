@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 from moim.http.assets import Assets, Bundle
 from moim.http.language import switch_href, text_for
 from moim.http.links import Links
-from moim.http.own_files import ICON, SUPPORT, TOUCH_ICON, OwnFiles
+from moim.http.own_files import ICON, LOADING, SUPPORT, TOUCH_ICON, OwnFiles
 from moim.http.text import TEXTS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -50,6 +50,11 @@ class Files:
     def support(self) -> str:
         """The script that sends old browsers away."""
         return self.links.to(self.own.path(SUPPORT))
+
+    @property
+    def loading(self) -> str:
+        """The script that says so when the program does not come."""
+        return self.links.to(self.own.path(LOADING))
 
 
 class Pages:

@@ -7,7 +7,7 @@ const PAGE = `<section data-rooms="/meet/api/rooms">
     <li><a href="/r/tea"><span class="room-name">Tea</span><span class="room-state">empty</span></a></li>
   </ul>
   <p data-rooms-empty hidden></p>
-  <p data-rooms-failed hidden></p>
+  <p data-rooms-news data-loading="looking" data-failed="away"></p>
 </section>`;
 const TEA = { href: "/r/tea", name: "Tea", people: 1, status: "1 person inside" };
 const STUDY = { href: "/r/study", name: "<b>Study</b>", people: 0, status: "empty" };
@@ -63,21 +63,36 @@ describe("the open rooms", () => {
     asked.mockResolvedValueOnce(new Response(null, { status: 304 }));
     await vi.advanceTimersByTimeAsync(10_000);
     expect(asked.mock.calls[1]?.[1]?.headers).toEqual({ "If-None-Match": '"7"' });
-    expect(part("[data-rooms-failed]").hidden).toBe(true);
+    expect(part("[data-rooms-news]").textContent).toBe("");
     expect(part("[data-rooms-list]").textContent).toContain("1 person inside");
   });
 
   it("say that they could not be refreshed, keep what was known, and recover", async () => {
     asked.mockRejectedValueOnce(new TypeError("offline"));
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(part("[data-rooms-failed]").hidden).toBe(false);
+    expect(part("[data-rooms-news]").textContent).toBe("away");
     expect(document.querySelectorAll("li")).toHaveLength(1);
     asked.mockResolvedValueOnce(answer([TEA]));
     await vi.advanceTimersByTimeAsync(5_000);
     expect(asked).toHaveBeenCalledTimes(1);
     await vi.advanceTimersByTimeAsync(5_000);
     expect(asked).toHaveBeenCalledTimes(2);
-    expect(part("[data-rooms-failed]").hidden).toBe(true);
+    expect(part("[data-rooms-news]").textContent).toBe("");
+  });
+
+  it("say that they are looked for when the answer takes long, and give up in the end", async () => {
+    asked.mockImplementationOnce(
+      (_, init) =>
+        new Promise((_, reject) => {
+          init?.signal?.addEventListener("abort", () => reject(new Error("given up")));
+        }),
+    );
+    await vi.advanceTimersByTimeAsync(5_900);
+    expect(part("[data-rooms-news]").textContent).toBe("");
+    await vi.advanceTimersByTimeAsync(200);
+    expect(part("[data-rooms-news]").textContent).toBe("looking");
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(part("[data-rooms-news]").textContent).toBe("away");
   });
 
   it("are not asked for while nobody looks", async () => {

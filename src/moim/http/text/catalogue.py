@@ -105,6 +105,7 @@ class Text:
     rooms_heading: str
     rooms_lead: str
     rooms_empty: str
+    rooms_loading: str
     rooms_failed: str
     inside: Callable[[int], str]
     nobody_inside: str
@@ -112,6 +113,9 @@ class Text:
     full: str
 
     room_description: str
+    not_loaded: str
+    not_loaded_text: str
+    reload: str
     script_needed: str
     script_needed_text: str
     your_links: str

@@ -35,12 +35,18 @@ ENGLISH = Text(
     rooms_heading="Open rooms",
     rooms_lead="Anyone who sees this page can walk in.",
     rooms_empty="No listed room yet. Create the first one.",
-    rooms_failed="The list could not be brought up to date. It tries again by itself.",
+    rooms_loading="Looking for rooms…",
+    rooms_failed="The list cannot be refreshed now. It tries again by itself.",
     inside=_inside,
     nobody_inside="empty",
     locked="locked",
     full="full",
     room_description="A room for talking, seeing each other and chatting.",
+    not_loaded="The room did not load",
+    not_loaded_text=(
+        "The connection may have been cut, or something blocks the program. Load the page again."
+    ),
+    reload="Reload",
     script_needed="A call needs JavaScript",
     script_needed_text=(
         "Camera, microphone and chat only work with it. Switch JavaScript on for this site and "

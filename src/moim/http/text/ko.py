@@ -35,12 +35,18 @@ KOREAN = Text(
     rooms_heading="열린 방",
     rooms_lead="이 페이지를 보는 누구나 들어갈 수 있어요.",
     rooms_empty="아직 공개된 방이 없어요. 첫 번째 방을 만들어 보세요.",
-    rooms_failed="목록을 새로 고치지 못했어요. 곧 자동으로 다시 시도해요.",
+    rooms_loading="열린 방을 찾고 있어요…",
+    rooms_failed="지금은 목록을 새로 고칠 수 없어요. 곧 자동으로 다시 시도해요.",
     inside=_inside,
     nobody_inside="비어 있음",
     locked="잠김",
     full="가득 참",
     room_description="얼굴을 보며 이야기하고 채팅하는 방이에요.",
+    not_loaded="방을 불러오지 못했어요",
+    not_loaded_text=(
+        "연결이 끊겼거나 프로그램이 막혀 있을 수 있어요. 페이지를 새로 고쳐 주세요."
+    ),
+    reload="새로 고침",
     script_needed="통화하려면 JavaScript가 필요해요",
     script_needed_text=(
         "카메라와 마이크, 채팅은 JavaScript가 있어야 움직여요. 이 사이트에서 켠 다음 페이지를 "
