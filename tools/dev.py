@@ -23,7 +23,7 @@ READ_ANEW = (BUILT, SOURCE / "http" / "templates")
 WEB = ROOT / "web"
 VITE = WEB / "node_modules" / "vite" / "bin" / "vite.js"
 # A process that does not stop by then is killed: whatever it held is in the journal.
-STOP_S = 0.5
+STOP_S = 0.3
 
 
 class _Sources(DefaultFilter):
@@ -36,27 +36,48 @@ class _Sources(DefaultFilter):
 
 
 class Server:
-    """The moim process, started anew for each saved file."""
+    """The moim process, started anew for each saved file.
+
+    The next process waits already, with everything imported that is not ours: that is the long
+    part of a start, and it would be the long part of a reload.
+    """
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self._arguments = arguments
         self._process: asyncio.subprocess.Process | None = None
+        self._spare: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "moim", *self._arguments, env={**os.environ, "MOIM_DEV": "1"}
-        )
+        self._process = self._spare or await self._prepare()
+        with contextlib.suppress(ConnectionError):
+            assert self._process.stdin is not None  # noqa: S101 - `_prepare` asked for it
+            self._process.stdin.write(b"go\n")
+            self._process.stdin.close()
+        self._spare = await self._prepare()
 
-    async def stop(self, *, told: bool = False) -> None:
+    async def stop(self) -> None:
         if self._process is not None:
-            await _stop(self._process, told=told)
+            await _stop(self._process, told=False)
             self._process = None
+
+    async def close(self) -> None:
+        """The end, after Ctrl-C."""
+        for process in (self._spare, self._process):
+            if process is not None:
+                await _stop(process, told=process is self._process)
 
     async def restart(self, because: str) -> None:
         begun = time.monotonic()
         await self.stop()
         await self.start()
-        print(f"  ↻  {because} ({time.monotonic() - begun:.1f} s to stop and start)", flush=True)
+        print(f"  ↻  {because} ({time.monotonic() - begun:.1f} s to stop)", flush=True)
+
+    async def _prepare(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tools.dev_process", *self._arguments),
+            stdin=asyncio.subprocess.PIPE,
+            env={**os.environ, "MOIM_DEV": "1"},
+        )
 
 
 @contextlib.asynccontextmanager
@@ -99,7 +120,7 @@ async def serve(node: str, arguments: Sequence[str]) -> None:
                 names = sorted({Path(path).name for _, path in changes})
                 await server.restart(", ".join(names[:3]) + (" …" if len(names) > 3 else ""))
         finally:
-            await server.stop(told=True)
+            await server.close()
 
 
 def _as_ctrl_c(*_: object) -> NoReturn:
