@@ -1,5 +1,6 @@
 import { MeshSession } from "../media/mesh.ts";
 import { PushToTalk } from "../media/pushToTalk.ts";
+import { type CallPicture, QualityMeter } from "../media/quality.ts";
 import { ReliableSignals } from "../media/signals.ts";
 import type { Listed, MediaSession, Source } from "../media/session.ts";
 import type { Durable } from "../meeting/fold.ts";
@@ -16,6 +17,7 @@ import { Notices } from "./notices.svelte.ts";
 import { Panels } from "./panels.svelte.ts";
 import { peopleOf, type Person } from "./people.ts";
 import { Publishing } from "./publishing.ts";
+import { Questions } from "./questions.svelte.ts";
 import { codeOf, REFUSALS } from "./refusals.ts";
 import { RemoteMedia } from "./remote.svelte.ts";
 import type { Remembered } from "./remembered.svelte.ts";
@@ -24,6 +26,7 @@ import type { Sound } from "./sounds.ts";
 import { Stage } from "./stage.svelte.ts";
 import type { Start } from "./start.ts";
 import type { Visit } from "./visit.svelte.ts";
+import type { ShortcutLine } from "./shortcut_list.ts";
 import { keepAwake } from "./wakelock.ts";
 
 export interface JoinRequest {
@@ -49,6 +52,8 @@ export interface Keeper {
  */
 export class Call {
   room = $state.raw<Room>() as Room;
+  /** The call as it is measured, once a second. */
+  picture = $state.raw<CallPicture | null>(null);
   /** A clock for the screen, once a second. */
   now_ms = $state(Date.now());
 
@@ -59,6 +64,7 @@ export class Call {
   readonly notices = new Notices();
   readonly connection = new Connection();
   readonly panels = new Panels();
+  readonly questions = new Questions();
   readonly stage: Stage;
   readonly session: MediaSession;
   readonly remote: RemoteMedia;
@@ -77,6 +83,7 @@ export class Call {
   #keepers = new Map<unknown, Keeper>();
   #endings: (() => void)[] = [];
   #closed = false;
+  #clockSkew_ms = 0;
 
   /**
    * Takes the seat; the call begins when the room is there.
@@ -110,10 +117,7 @@ export class Call {
       self: seat.identity,
       epoch: this.room.epoch,
       relay: {
-        send: (command, fields) => {
-          const sid = findSeat(this.room, String(fields["to"]))?.sid ?? "";
-          link.pass(command, { ...fields, to_sid: sid });
-        },
+        send: (command, fields) => link.pass(command, fields),
         on: (event, handler) => this.onPassing(event, handler),
       },
     });
@@ -135,6 +139,7 @@ export class Call {
         });
       },
     });
+    this.#clockSkew_ms = link.hello ? link.hello.now_ms - Date.now() : 0;
     this.connection.become(link.status);
     this.#follow();
     this.#roomChanged();
@@ -210,6 +215,14 @@ export class Call {
     });
   }
 
+  /** What the server's clock shows: the age of a meeting does not depend on ours. */
+  get serverNow_ms(): number {
+    return this.now_ms + this.#clockSkew_ms;
+  }
+
+  /** Every shortcut there is; the screen that knows the features fills it in. */
+  shortcuts = $state.raw<readonly ShortcutLine[]>([]);
+
   get caller(): Caller {
     return { base: this.start.base, csrf: this.start.csrf, token: this.seat.token };
   }
@@ -222,6 +235,11 @@ export class Call {
     return identity === this.seat.identity
       ? this.local.speaking
       : this.remote.speaking.has(identity);
+  }
+
+  /** How good the way to somebody is; null until it was measured. */
+  quality(identity: string): "good" | "fair" | "poor" | null {
+    return this.picture?.people.find((one) => one.identity === identity)?.quality ?? null;
   }
 
   get transport(): string | null {
@@ -291,7 +309,10 @@ export class Call {
         }),
       speakerChosen: (id) => void this.remote.chooseSpeaker(id),
     };
+    const meter = new QualityMeter(this.session);
+    meter.on("picture", (picture) => (this.picture = picture));
     this.#endings.push(
+      () => meter.stop(),
       () => clearInterval(clock),
       () => removeEventListener("pagehide", away),
       keepAwake(),
@@ -345,15 +366,13 @@ export class Call {
     this.session.setParticipants(
       room.participants
         .filter(({ identity }) => identity !== seat.identity)
-        .map(
-          ({ identity, sid, tracks }): Listed => ({
-            identity,
-            sid,
-            allowed: Object.values(tracks)
-              .filter((track) => !track.muted)
-              .map((track): Source => track.source),
-          }),
-        ),
+        .map(({ identity, sid, tracks }): Listed => ({
+          identity,
+          sid,
+          allowed: Object.values(tracks)
+            .filter((track) => !track.muted)
+            .map((track): Source => track.source),
+        })),
     );
     this.stage.follow();
     this.#publishing.reconcile();

@@ -50,7 +50,8 @@ export function matches(
 }
 
 const FIELDS = "input, textarea, select, [contenteditable]:not([contenteditable='false'])";
-const NOT_TYPED_INTO = "input[type=checkbox], input[type=radio], input[type=button], input[type=range]";
+const NOT_TYPED_INTO =
+  "input[type=checkbox], input[type=radio], input[type=button], input[type=range]";
 const PRESSABLE =
   "button, a[href], summary, label, video[controls], [role=button], [role=menuitem], [role=menuitemradio], [role=menuitemcheckbox], [role=option], [role=tab], [role=switch], [role=slider], [role=dialog], input";
 

@@ -279,7 +279,9 @@ export class LocalMedia {
     if (!this.#captures) {
       const captures = { microphone: new Capture("microphone"), camera: new Capture("camera") };
       for (const capture of Object.values(captures)) {
-        capture.on("track", ({ track, label, reason }) => this.#got(capture.kind, track, label, reason));
+        capture.on("track", ({ track, label, reason }) =>
+          this.#got(capture.kind, track, label, reason),
+        );
         capture.on("lost", ({ failure }) => this.#lost(capture.kind, failure));
         capture.on("resume_needed", (needed) => (this.resumeNeeded = needed));
       }

@@ -4,7 +4,8 @@ export type Piece =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "link"; readonly text: string; readonly href: string };
 
-const CANDIDATE = /(?:https?:\/\/|mailto:|www\.)[^\s<>"'`\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/giu;
+const CANDIDATE =
+  /(?:https?:\/\/|mailto:|www\.)[^\s<>"'`\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/giu;
 const TRAILING = /[.,;:!?…。、·'"”’]+$/u;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 

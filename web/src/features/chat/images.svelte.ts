@@ -1,0 +1,83 @@
+import { upload } from "../../app/api.ts";
+import type { Call } from "../../app/call.svelte.ts";
+import { codeOf, refusalOf } from "../../app/refusals.ts";
+import type { Image } from "../../wire/types.gen.ts";
+
+export const ACCEPTED = ["image/jpeg", "image/png", "image/webp", "image/gif"] as const;
+
+/** The one picture that waits to be sent with the message being written. */
+export class Attachment {
+  preview = $state<string | null>(null);
+  /** 0..1 while it goes up. */
+  progress = $state(0);
+  state = $state<"none" | "uploading" | "ready" | "failed">("none");
+  failure = $state("");
+  image = $state.raw<Image | null>(null);
+  #file: File | null = null;
+  #abort: AbortController | null = null;
+
+  constructor(private readonly call: Call) {}
+
+  async add(file: File): Promise<void> {
+    this.clear();
+    this.#file = file;
+    this.preview = URL.createObjectURL(file);
+    if (!(ACCEPTED as readonly string[]).includes(file.type)) {
+      this.#fail("image_type_refused");
+      return;
+    }
+    if (file.size > this.call.start.limits.image_bytes) {
+      this.#fail("image_too_large");
+      return;
+    }
+    await this.#send(file);
+  }
+
+  retry(): void {
+    if (this.#file) void this.#send(this.#file);
+  }
+
+  clear(): void {
+    this.#abort?.abort();
+    this.#abort = null;
+    if (this.preview) URL.revokeObjectURL(this.preview);
+    this.preview = null;
+    this.image = null;
+    this.#file = null;
+    this.progress = 0;
+    this.state = "none";
+    this.failure = "";
+  }
+
+  async #send(file: File): Promise<void> {
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.state = "uploading";
+    this.progress = 0;
+    try {
+      const image = await upload<Image>(
+        this.call.caller,
+        `/r/${this.call.room.slug}/images`,
+        file,
+        (part) => (this.progress = part),
+        abort.signal,
+      );
+      if (abort.signal.aborted) return;
+      this.image = image;
+      this.state = "ready";
+    } catch (error) {
+      if (!abort.signal.aborted) this.#fail(codeOf(error));
+    }
+  }
+
+  #fail(code: string): void {
+    this.state = "failed";
+    this.failure = refusalOf(code).text();
+  }
+}
+
+/** The first picture of what was pasted or dropped. */
+export function imageIn(transfer: DataTransfer | null): File | null {
+  const files = [...(transfer?.files ?? [])];
+  return files.find(({ type }) => type.startsWith("image/")) ?? null;
+}

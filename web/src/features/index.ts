@@ -1,0 +1,23 @@
+import type { Feature } from "../app/feature.ts";
+import { alone } from "./alone/index.ts";
+import { chat } from "./chat/index.ts";
+import { details } from "./details/index.ts";
+import { hand } from "./hand/index.ts";
+import { invite } from "./invite/index.ts";
+import { people } from "./people/index.ts";
+import { settings } from "./settings/index.ts";
+import { share } from "./share/index.ts";
+import { shortcuts } from "./shortcuts/index.ts";
+
+/** Every feature of the call. To add one: a folder, and a line here. */
+export const FEATURES: readonly Feature[] = [
+  share,
+  hand,
+  chat,
+  people,
+  invite,
+  settings,
+  details,
+  shortcuts,
+  alone,
+];
