@@ -5,7 +5,7 @@ import os
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -32,6 +32,9 @@ def free_port() -> int:
 
 class MoimServer:
     """One server and its data folder; the address stays the same over `kill()` and `start()`."""
+
+    # How it is started, in a folder of its own.
+    program: Sequence[str] = (sys.executable, "-m", "moim")
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -60,7 +63,7 @@ class MoimServer:
         own = {"MOIM_DATA_DIR": str(self.folder / "data"), "MOIM_PORT": str(self.port)}
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "moim"),
+                *self.program,
                 cwd=self.folder,
                 env={**plain, **own, **self._settings},
                 stdin=asyncio.subprocess.DEVNULL,
