@@ -72,6 +72,7 @@ class Apps:
         self._rooms.setdefault(member.room_id, {})[sid] = member
 
     async def _disconnect(self, sid: str, _reason: str = "") -> None:
+        self._engine.close_unused(self._engine.socket_of(sid, NAMESPACE))
         member = self._members.pop(sid, None)
         if member is not None:
             others = self._rooms[member.room_id]

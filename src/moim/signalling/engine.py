@@ -19,6 +19,10 @@ from moim.signalling.packets import strict_packets
 PING_INTERVAL_S = 10
 PING_TIMEOUT_S = 10
 """A dead socket is found within 20 s, less than the grace of its seat."""
+UNUSED_AT_FIRST_S = 20
+UNUSED_S = 1
+"""How long a transport may stay open that nobody has connected to, or everybody has left."""
+NAMESPACES = ("/", "/apps")
 MOST_QUEUED = 1000
 MOST_QUEUED_PASSING = 200
 # A client of the polling transport puts all that it has to say into one request; the library's
@@ -45,11 +49,25 @@ class Engine:
             max_http_buffer_size=4 * most_bytes,
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,
-            namespaces=["/", "/apps"],
+            namespaces=list(NAMESPACES),
             logger=_silent,
             engineio_logger=_silent,
         )
         self._errands: set[asyncio.Task[None]] = set()
+        self._library = dict(self.server.eio.handlers)
+        self.server.eio.on("connect", self._connected)
+        self.server.eio.on("disconnect", self._disconnected)
+
+    async def _connected(self, socket_id: str, environ: dict[str, Any]) -> Any:
+        self.close_unused(socket_id, UNUSED_AT_FIRST_S)
+        return await self._library["connect"](socket_id, environ)
+
+    async def _disconnected(self, socket_id: str, reason: str) -> None:
+        await self._library["disconnect"](socket_id, reason)
+        socket = self.server.eio.sockets.get(socket_id)
+        if socket is not None:
+            # A long poll of a client that has said goodbye would hang until its ping is due.
+            socket.queue.put_nowait(engine_packet.Packet(engine_packet.NOOP))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
@@ -90,6 +108,18 @@ class Engine:
             await socket.close(wait=False)
             # the library tells the client to close, and waits for it; this ends its writer
             socket.queue.put_nowait(None)
+
+    def close_unused(self, socket_id: str | None, after_s: float = UNUSED_S) -> None:
+        """Close a transport some time later unless a namespace is connected over it then."""
+
+        def look() -> None:
+            manager = self.server.manager
+            if socket_id is not None and not any(
+                manager.sid_from_eio_sid(socket_id, namespace) for namespace in NAMESPACES
+            ):
+                self.hang_up(socket_id)
+
+        asyncio.get_running_loop().call_later(after_s, look)
 
     def disconnect(self, sid: str, namespace: str) -> None:
         """End a namespace's connection for good, after what is queued."""

@@ -79,6 +79,7 @@ class SocketIoDoor:
         asyncio.get_running_loop().call_soon(outlet.send, visit.hello)
 
     async def _disconnect(self, sid: str, _reason: str = "") -> None:
+        self._engine.close_unused(self._engine.socket_of(sid, NAMESPACE))
         visit = self._visits.pop(sid, None)
         if visit is not None:
             visit.leave()

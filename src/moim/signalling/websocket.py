@@ -153,9 +153,11 @@ async def _answer(text: str | None, visit: Visit, outlet: WebSocketOutlet, most_
     try:
         if text is None:
             raise ProtocolViolation(ErrorCode.COMMAND_MALFORMED, "text frames only")
-        if len(text) > most_bytes:
+        if len(text) > 2 * most_bytes:
             raise ProtocolViolation(ErrorCode.FRAME_TOO_LARGE)
         command_id, name, fields = _parsed(text)
+        if len(text) > most_bytes:
+            raise ProtocolViolation(ErrorCode.FRAME_TOO_LARGE)
         said = await visit.ask(name, command_id, fields)
     except MoimError as error:
         said = {"ok": False, "error": refusal(error)}
