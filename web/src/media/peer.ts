@@ -25,6 +25,8 @@ import {
 const HOLD_OFFER_MS = 300;
 /** A browser has a few dozen; who sends more is not worth the memory. */
 const CANDIDATE_LIMIT = 500;
+const PATH_LOOKS = 3;
+const PATH_LOOK_MS = 500;
 
 export interface PeerHost {
   signal(peer: MeshPeer, signal: Signal): void;
@@ -70,6 +72,7 @@ export class MeshPeer {
   private neededWhileHolding = false;
   private candidates = 0;
   private wasConnected = false;
+  private looking: ReturnType<typeof setTimeout> | undefined;
   private turn: Promise<void> = Promise.resolve();
   private closed = false;
 
@@ -324,15 +327,19 @@ export class MeshPeer {
   }
 
   private watchPath(): void {
-    const read = async (): Promise<void> => {
-      const report = await this.stats();
-      if (report === null) return;
-      this.path = pathOf(report as unknown as StatsMap);
-      this.host.stateChanged(this);
-    };
-    void read();
+    void this.readPath(PATH_LOOKS);
     const ice = this.pc.sctp?.transport.iceTransport;
-    if (ice !== undefined) ice.onselectedcandidatepairchange = () => void read();
+    if (ice !== undefined) ice.onselectedcandidatepairchange = () => void this.readPath(PATH_LOOKS);
+  }
+
+  private async readPath(looks: number): Promise<void> {
+    const report = await this.stats();
+    if (report === null || this.closed) return;
+    this.path = pathOf(report as unknown as StatsMap);
+    this.host.stateChanged(this);
+    // Statistics are cached for a moment, and may be those of before the pair was chosen.
+    clearTimeout(this.looking);
+    if (looks > 1) this.looking = setTimeout(() => void this.readPath(looks - 1), PATH_LOOK_MS);
   }
 
   // -------------------------------------------------------------------------------- upkeep
@@ -376,6 +383,7 @@ export class MeshPeer {
     if (this.closed) return;
     this.closed = true;
     clearTimeout(this.holding);
+    clearTimeout(this.looking);
     this.recovery.close();
     const { pc } = this;
     pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;

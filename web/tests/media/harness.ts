@@ -28,6 +28,17 @@ globalThis.RTCPeerConnection = class extends Native {
 export const openConnections = (): number =>
   [...connections].filter(({ signalingState }) => signalingState !== "closed").length;
 
+/** Every copy of a track: one that is left running keeps a device's light on. */
+const copies = new Set<MediaStreamTrack>();
+const copy = Reflect.get(MediaStreamTrack.prototype, "clone") as () => MediaStreamTrack;
+MediaStreamTrack.prototype.clone = function () {
+  const track = Reflect.apply(copy, this, []);
+  copies.add(track);
+  return track;
+};
+export const runningCopies = (): number =>
+  [...copies].filter(({ readyState }) => readyState === "live").length;
+
 /** The bound of each video encoder of this page, in bit/s. */
 export const videoBounds = (): number[] =>
   [...connections]

@@ -12,6 +12,7 @@ import {
   openConnections,
   pass,
   picture,
+  runningCopies,
   tone,
   until,
   videoBounds,
@@ -72,13 +73,12 @@ const scenarios: Record<string, (call: Call) => Promise<unknown>> = {
   async offers_that_cross_on_a_bad_relay_converge(call) {
     call.hub.badness = { loss: 0.3, doubling: 0.3, delay_ms: 120 };
     const [mina, joon] = await pair(call);
-    const shares = [picture("rgb(200,0,0)"), picture("rgb(0,0,200)")];
     await settled(mina, joon);
     // Both at once, again and again: glare is certain.
     for (let turn = 0; turn < 3; turn += 1) {
       await Promise.all(
         [mina, joon].map(({ session }, index) =>
-          session.publish("screen_share", shares[index]?.clone() ?? picture("red")),
+          session.publish("screen_share", picture(index === 0 ? "rgb(200,0,0)" : "rgb(0,0,200)")),
         ),
       );
       await pass(150);
@@ -422,7 +422,8 @@ const scenarios: Record<string, (call: Call) => Promise<unknown>> = {
     await mina.session.setMuted("microphone", false);
     await until("speaking", () => said[0] === true);
     voice.stop();
-    expect(said.at(-1) === false && track.readyState === "live", "the meter let go");
+    expect(said.at(-1) === false && track.readyState === "live", "the track is not the meter's");
+    expect(runningCopies() === 0, "the meter let go of the device");
     mina.leave();
     const { context, release } = borrowContext();
     release();
