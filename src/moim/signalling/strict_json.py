@@ -8,6 +8,7 @@ Source: RFC 8259, sections 6 (numbers) and 8.2 (surrogates).
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -41,14 +42,14 @@ def dumps(value: object, **_options: object) -> str:
 def depth_within(value: object, most: int) -> bool:
     """Whether lists and objects are nested at most so deep."""
     level: list[object] = [value]
-    for _ in range(most + 1):
-        inner: list[object] = []
-        for one in level:
-            if isinstance(one, dict):
-                inner.extend(one.values())
-            elif isinstance(one, list | tuple):
-                inner.extend(one)
-        if not inner:
+    for _ in range(most):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
             return True
-        level = inner
     return not any(isinstance(one, dict | list | tuple) for one in level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()

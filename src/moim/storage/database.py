@@ -44,6 +44,8 @@ class Database:
         self._writer: AsyncEngine | None = None
         self._reader: AsyncEngine | None = None
         self._one_writer = asyncio.Lock()
+        self.ready = False
+        """Its schema is today's: set by `schema.bring_up_to_date`."""
 
     @property
     def file(self) -> Path | None:
@@ -89,6 +91,14 @@ class Database:
             if engine is not None:
                 await engine.dispose()
         self._writer = self._reader = None
+        self.ready = False
+
+    def _demand_ready(self) -> None:
+        if not self.ready:
+            raise RuntimeError(
+                "the database is not open: is moim's lifespan running? An app that moim is "
+                "mounted in needs `lifespan=moim.app.lifespan(app)`"
+            )
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -96,6 +106,7 @@ class Database:
 
         Raises: Conflict; Unavailable (`storage_full`, `storage_failed`). Nothing is written then.
         """
+        self._demand_ready()
         engine = self.connect()
         async with self._turn():
             try:
@@ -117,6 +128,7 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A consistent view. Raises: Unavailable (`storage_failed`)."""
+        self._demand_ready()
         self.connect()
         assert self._reader is not None  # noqa: S101 - connect made it
         try:

@@ -31,6 +31,7 @@ async def bring_up_to_date(database: Database) -> None:
     except Exception as error:  # the driver's own errors differ from one to the next
         raise unavailable(error) from error
     if found == HEAD:
+        database.ready = True
         return
     if found is not None and found not in REVISIONS:
         raise SchemaTooNew(
@@ -39,8 +40,13 @@ async def bring_up_to_date(database: Database) -> None:
         )
     if found is not None and database.file is not None:
         _copy(database.file, database.file.with_name(f"{database.file.name}.{found}.bak"))
-    async with database.writing() as writer:
-        await writer.run_sync(_upgrade)
+    database.ready = True
+    try:
+        async with database.writing() as writer:
+            await writer.run_sync(_upgrade)
+    except BaseException:
+        database.ready = False
+        raise
 
 
 def _revision(connection: Connection) -> str | None:
