@@ -251,7 +251,7 @@ async def test_the_file_of_a_deleted_message_is_deleted(house: House, room: Live
     await room.ask(SYSTEM, CommandId("up"), AddImage(identity=MINA, image=image))
     sent = await mina.ask(SendMessage(text="", image=file_id))
     await mina.ask(DeleteMessage(seq=sent.seq))
-    await house.close()
+    await room.stop()
     assert house.files.deleted == [(ROOM, file_id)]
     assert await house.journal.doomed() == []
 
