@@ -19,24 +19,12 @@ from moim.storage.tables import message
 
 
 async def project(connection: AsyncConnection, room: RoomId, stored: Sequence[Stored]) -> None:
-    """Write what events change in the chat."""
+    """Write what events change in the chat: what is said first, for changes come after it."""
+    rows = [_row(room, one, one.event) for one in stored if isinstance(one.event, MessageSent)]
+    if rows:
+        await connection.execute(insert(message), rows)
     for one in stored:
         match one.event:
-            case MessageSent() as sent:
-                image = sent.image.model_dump(mode="json") if sent.image is not None else None
-                row = {
-                    "room_id": room,
-                    "seq": one.seq,
-                    "command_id": one.command_id,
-                    "author": one.actor,
-                    "name": sent.name,
-                    "at_ms": one.at_ms,
-                    "text": sent.text,
-                    "reply_to": sent.reply_to,
-                    "image": image,
-                    "deleted": False,
-                }
-                await connection.execute(insert(message).values(row))
             case MessageEdited() | MessageDeleted() as change:
                 await connection.execute(
                     update(message)
@@ -45,6 +33,21 @@ async def project(connection: AsyncConnection, room: RoomId, stored: Sequence[St
                 )
             case _:
                 continue
+
+
+def _row(room: RoomId, stored: Stored, sent: MessageSent) -> dict[str, object]:
+    return {
+        "room_id": room,
+        "seq": stored.seq,
+        "command_id": stored.command_id,
+        "author": stored.actor,
+        "name": sent.name,
+        "at_ms": stored.at_ms,
+        "text": sent.text,
+        "reply_to": sent.reply_to,
+        "image": sent.image.model_dump(mode="json") if sent.image is not None else None,
+        "deleted": False,
+    }
 
 
 def _changed(change: MessageEdited | MessageDeleted, at_ms: int) -> dict[str, object]:
