@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 CAMERA = {"width": 320, "height": 180, "frameRate": 10}
 
 ARGUMENTS = [
-    f"--use-fake-device-for-media-stream=fps={CAMERA['frameRate']}",
+    f"--use-fake-device-for-media-stream=device-count=2,fps={CAMERA['frameRate']}",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
     # Addresses as they are: a closed network has nobody who answers for `<uuid>.local`.
