@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Plugin } from "vite";
 
 const NEWS = "dev.json";
-const POLL_MS = 400;
+const POLL_MS = 200;
 
 /**
  * `make dev` only: a page reloads once a build has replaced the files that it was made of.
