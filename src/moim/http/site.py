@@ -70,6 +70,13 @@ class Rates:
         )
 
 
+def bearer_token(connection: HTTPConnection) -> str | None:
+    """The token that a program has put into the request, if any. Other schemes are no proof of
+    anything: browsers add Basic by themselves."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The parts that the pages are made of."""
@@ -104,9 +111,7 @@ class Site:
 
         Raises: `identity_missing`, `identity_invalid`.
         """
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else None
-        identity = await self.identities.identify(connection, given or None)
+        identity = await self.identities.identify(connection, bearer_token(connection))
         if identity is None:
             raise Refused(ErrorCode.IDENTITY_MISSING)
         return identity
@@ -119,6 +124,6 @@ class Site:
         """
         self.origins.check(request)
         identity = await self.caller(request)
-        if "authorization" not in request.headers:
+        if bearer_token(request) is None:
             self.identities.check_csrf(identity, request.headers.get(CSRF_HEADER))
         return identity

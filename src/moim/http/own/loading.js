@@ -6,12 +6,8 @@
   var late = false;
   var words = null;
 
-  function app() {
-    return document.getElementById("app");
-  }
-
   function look() {
-    var place = app();
+    var place = document.getElementById("app");
     var begun = place && place.firstChild;
     if (begun && words) {
       words.parentNode.removeChild(words);
@@ -20,6 +16,7 @@
       words = document.createElement("div");
       words.appendChild(document.getElementById("moim-not-loaded").content.cloneNode(true));
       place.parentNode.insertBefore(words, place);
+      new MutationObserver(look).observe(place, { childList: true });
     }
   }
 
@@ -37,9 +34,7 @@
     },
     true
   );
-  document.addEventListener("DOMContentLoaded", function () {
-    new MutationObserver(look).observe(app(), { childList: true });
-    look();
-    window.setTimeout(giveUp, PATIENCE_MS);
-  });
+  // Not DOMContentLoaded: that waits for the program, for ever if need be.
+  document.addEventListener("readystatechange", look);
+  window.setTimeout(giveUp, PATIENCE_MS);
 })();

@@ -43,9 +43,7 @@ KOREAN = Text(
     full="가득 참",
     room_description="얼굴을 보며 이야기하고 채팅하는 방이에요.",
     not_loaded="방을 불러오지 못했어요",
-    not_loaded_text=(
-        "연결이 끊겼거나 프로그램이 막혀 있을 수 있어요. 페이지를 새로 고쳐 주세요."
-    ),
+    not_loaded_text=("연결이 끊겼거나 프로그램이 막혀 있을 수 있어요. 페이지를 새로 고쳐 주세요."),
     reload="새로 고침",
     script_needed="통화하려면 JavaScript가 필요해요",
     script_needed_text=(

@@ -1,5 +1,6 @@
 """The home page: make a room, join one, see the open ones. Plain forms, no script needed."""
 
+import unicodedata
 from dataclasses import dataclass
 from functools import partial
 
@@ -31,6 +32,11 @@ class Typed:
     link_invalid: bool = False
 
 
+def _shown(typed: str) -> str:
+    """What was typed without what no page may hold (HTML, "Preprocessing the input stream")."""
+    return "".join(c for c in typed if unicodedata.category(c) not in ("Cc", "Cn"))
+
+
 async def home(request: Request, site: Site, typed: Typed = Typed(), status: int = 200) -> Response:
     """GET /."""
     identity = await site.reader(request)
@@ -55,7 +61,7 @@ async def create_room(request: Request, site: Site) -> Response:
     try:
         name = _NAME.validate_python(fields.get("name", ""))
     except ValidationError:
-        typed = Typed(name=fields.get("name", "")[:200], listed=listed, name_invalid=True)
+        typed = Typed(name=_shown(fields.get("name", ""))[:200], listed=listed, name_invalid=True)
         return await home(request, site, typed, 422)
     site.rates.rooms.take(f"a:{address_of(request)}", f"i:{identity}")
     made = await site.rooms.create(identity, name, listed=listed)
@@ -73,7 +79,7 @@ async def join_by_link(request: Request, site: Site) -> Response:
     link = fields.get("link", "")
     if path := path_of_typed(link):
         return RedirectResponse(site.links(request).to(path), status_code=303)
-    return await home(request, site, Typed(link=link[:500], link_invalid=True), 422)
+    return await home(request, site, Typed(link=_shown(link)[:500], link_invalid=True), 422)
 
 
 def routes(site: Site) -> list[Route]:
