@@ -1,0 +1,73 @@
+"""What a reader of a page can see, reach and press: measured in the page itself."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import Page, Route
+
+SIZES = ((360, 640), (390, 844), (640, 360), (844, 390))
+TARGET_PX = 44
+
+_TOO_SMALL = """
+(target) =>
+  [...document.querySelectorAll("a, button, select, label.choice, input:not([type=hidden])")]
+    .filter((one) => one.checkVisibility() && one.type !== "radio")
+    .map((one) => ({ one, box: one.getBoundingClientRect() }))
+    .filter(({ box }) => box.width < target - 0.1 || box.height < target - 0.1)
+    .map(({ one, box }) => `${one.outerHTML.slice(0, 120)} is ${box.width} x ${box.height}`)
+"""
+_SIDEWAYS = "() => document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
+_FOCUS = """
+() => {
+  const one = document.activeElement;
+  const { outlineStyle, outlineWidth } = getComputedStyle(one.closest(".choice") ?? one);
+  const box = one.getBoundingClientRect();
+  return {
+    what: one === document.body ? "" : one.id || one.textContent.trim(),
+    visible: outlineStyle !== "none" && parseFloat(outlineWidth) >= 2
+      && box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight,
+  };
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where the Tab key has led: the element's id or its words, and whether one can see it."""
+
+    what: str
+    visible: bool
+
+
+async def press_tab(page: Page) -> Stop:
+    await page.keyboard.press("Tab")
+    found: dict[str, Any] = await page.evaluate(_FOCUS)
+    return Stop(**found)
+
+
+async def tab_to(page: Page, what: str) -> None:
+    """Raises AssertionError when it cannot be reached, or a place on the way cannot be seen."""
+    for _ in range(50):
+        stop = await press_tab(page)
+        assert stop.visible, f"the focus cannot be seen at {stop.what!r}"
+        if stop.what == what:
+            return
+    raise AssertionError(f"the Tab key does not lead to {what!r}")
+
+
+async def assert_fits_phones(page: Page, what: str) -> None:
+    """Nothing to scroll sideways, and everything to press is large enough for a finger."""
+    for width, height in SIZES:
+        await page.set_viewport_size({"width": width, "height": height})
+        where = f"{what} at {width}x{height}"
+        assert await page.evaluate(_SIDEWAYS) <= 0, f"{where} scrolls sideways"
+        assert await page.evaluate(_TOO_SMALL, TARGET_PX) == [], where
+
+
+async def without_script(route: Route) -> None:
+    """Answers with the page as a browser without JavaScript reads it. Such a browser itself cannot
+    be asked what it shows: nothing runs in it, not even a checker."""
+    answer = await route.fetch()
+    html = re.sub(r"<script.*?</script>|</?noscript>", "", await answer.text(), flags=re.DOTALL)
+    await route.fulfill(response=answer, body=html)
