@@ -263,3 +263,18 @@ async def test_a_program_that_comes_late_takes_the_page_back(
     arrived.set()
     await expect(reader.page.locator("#app > *").first).to_be_visible()
     await expect(sorry).to_have_count(0)
+
+
+async def test_a_locked_room_says_so_before_anybody_asks_to_come_in(
+    site: MoimServer, readers: Party
+) -> None:
+    async with aclosing(await new_browser(site.url)) as own:
+        slug = await create_room(own, "Closed")
+        async with Caller(own, slug, "Mina") as mina:
+            await mina.command("room.lock")
+            jun = await readers.person()
+            await jun.open(f"{site.url}/r/{slug}")
+            await expect(jun.page.get_by_test_id("people-inside")).to_contain_text("locked")
+            await mina.command("room.unlock")
+            await jun.page.reload()
+            await expect(jun.page.get_by_test_id("people-inside")).not_to_contain_text("locked")
