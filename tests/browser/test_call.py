@@ -39,6 +39,7 @@ async def become_host(person: Person, room: Links) -> None:
 
 async def quiet(person: Person, seconds: float = 1.0) -> bool:
     """Whether nothing is heard for a while."""
+    await person.page.wait_for_timeout(300)  # for what was on its way
     before = await person.sound()
     await person.page.wait_for_timeout(seconds * 1000)
     after = await person.sound()
