@@ -60,9 +60,11 @@ async def assert_fits_phones(page: Page, what: str) -> None:
     """Nothing to scroll sideways, and everything to press is large enough for a finger."""
     for width, height in SIZES:
         await page.set_viewport_size({"width": width, "height": height})
+        await page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
         where = f"{what} at {width}x{height}"
         assert await page.evaluate(_SIDEWAYS) <= 0, f"{where} scrolls sideways"
-        assert await page.evaluate(_TOO_SMALL, TARGET_PX) == [], where
+        small: list[str] = await page.evaluate(_TOO_SMALL, TARGET_PX)
+        assert not small, "\n".join([where, *small])
 
 
 async def without_script(route: Route) -> None:

@@ -52,6 +52,7 @@ WATCH_BADGE = """
   }).observe(tile, { attributes: true, attributeFilter: ["data-muted"] });
 }
 """
+LAID_OUT = "() => new Promise((done) => setTimeout(() => requestAnimationFrame(done), 50))"
 FAKE_SHARE = """
 () => {
   navigator.mediaDevices.getDisplayMedia = async () => {
@@ -187,6 +188,7 @@ async def test_the_call_fits_every_phone(party: Party, room: Links) -> None:
     await assert_fits_phones(mina.page, "two in a call")
     for panel in PANELS:
         await mina.page.set_viewport_size({"width": 390, "height": 844})
+        await mina.page.evaluate(LAID_OUT)
         await open_panel(mina, panel)
         await assert_fits_phones(mina.page, panel)
         await mina.page.get_by_test_id("panel-close").click()
