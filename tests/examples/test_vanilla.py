@@ -1,0 +1,164 @@
+"""A page written from docs/protocol.md alone, against a moim that another app has mounted."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, async_playwright, expect
+
+from tests.browser.chromium import launch
+from tests.browser.party import Party
+from tests.browser.person import Person, until
+from tests.browser.server import free_port
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "vanilla"
+START_S = 30.0
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+
+class Embedded:
+    """The example's server as its README starts it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self.origin = f"http://localhost:{self.port}"
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("MOIM_")}
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(EXAMPLE / "serve.py"), str(self.port)),
+            cwd=self._folder,
+            env={**plain, "MOIM_DATA_DIR": str(self._folder / "data")},
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        await until(self._answers, "the example's server", START_S)
+
+    async def kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    async def room(self) -> str:
+        """The slug of a new room."""
+        async with httpx.AsyncClient(base_url=self.origin, follow_redirects=True) as browser:
+            home = await browser.get("/meet/")
+            csrf = re.search(r'name="csrf" value="([^"]+)"', home.text)
+            assert csrf is not None
+            form = {"csrf": csrf[1], "name": "Friday tea", "visibility": "unlisted"}
+            made = await browser.post("/meet/rooms", data=form, headers={"origin": self.origin})
+            return made.url.path.rpartition("/")[2]
+
+    async def _answers(self) -> bool:
+        try:
+            async with httpx.AsyncClient() as browser:
+                return (await browser.get(f"{self.origin}/meet/healthz")).is_success
+        except httpx.TransportError:
+            return False
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedded]:
+    server = Embedded(tmp_path_factory.mktemp("embedded"))
+    try:
+        await server.start()
+        yield server
+    finally:
+        await server.kill()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def guests(server: Embedded) -> AsyncIterator[Party]:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        party = Party(browser, server.origin)
+        party.troubles.allow(r"Failed to load resource: .*404.*favicon")
+        yield party
+        await party.close()
+        await browser.close()
+        party.troubles.check()
+
+
+async def join(person: Person, server: Embedded, slug: str, name: str) -> Page:
+    await person.open(f"{server.origin}/vanilla?room={slug}")
+    await person.page.get_by_label("Name").fill(name)
+    await person.page.get_by_role("button", name="Join").click()
+    await expect(person.page.get_by_role("status")).to_have_text("In Friday tea")
+    return person.page
+
+
+async def say(page: Page, text: str) -> None:
+    await page.get_by_label("Message").fill(text)
+    await page.get_by_role("button", name="Send").click()
+
+
+async def test_two_pages_of_plain_javascript_call_each_other_and_chat(
+    server: Embedded, guests: Party
+) -> None:
+    slug = await server.room()
+    mina, jun = await guests.person(), await guests.person()
+    hers = await join(mina, server, slug, "Mina")
+    his = await join(jun, server, slug, "Jun")
+
+    await asyncio.gather(mina.sees(), jun.sees(), mina.hears(), jun.hears())
+
+    await say(hers, "hi")
+    await expect(hers.locator("#chat")).to_contain_text("Mina: hi ✓")
+    await expect(his.locator("#chat")).to_contain_text("Mina: hi")
+    await say(his, "hello")
+    await expect(his.locator("#chat")).to_contain_text("Jun: hello ✓")
+    await expect(hers.locator("#chat")).to_contain_text("Jun: hello")
+
+
+async def test_the_call_outlives_the_server_and_nothing_that_was_said_is_lost(
+    server: Embedded, guests: Party
+) -> None:
+    guests.troubles.allow(r"WebSocket connection", r"net::ERR_")
+    slug = await server.room()
+    mina, jun = await guests.person(), await guests.person()
+    hers = await join(mina, server, slug, "Mina")
+    his = await join(jun, server, slug, "Jun")
+    await asyncio.gather(mina.sees(), jun.sees())
+
+    await server.kill()
+    await say(hers, "said into the dark")
+    await mina.sees()
+    await server.start()
+
+    await expect(hers.locator("#chat")).to_have_text(re.compile(r"^Mina: said into the dark ✓\s*$"))
+    await expect(his.locator("#chat")).to_have_text(re.compile(r"^Mina: said into the dark\s*$"))
+    await asyncio.gather(mina.sees(), jun.sees())
+
+
+async def test_who_reloads_is_called_again(server: Embedded, guests: Party) -> None:
+    slug = await server.room()
+    mina, jun = await guests.person(), await guests.person()
+    await join(mina, server, slug, "Mina")
+    await join(jun, server, slug, "Jun")
+    await asyncio.gather(mina.sees(), jun.sees())
+
+    await join(jun, server, slug, "Jun")
+
+    await asyncio.gather(mina.sees(), jun.sees())
+
+
+async def test_a_muted_microphone_is_not_played(server: Embedded, guests: Party) -> None:
+    slug = await server.room()
+    mina, jun = await guests.person(), await guests.person()
+    hers = await join(mina, server, slug, "Mina")
+    his = await join(jun, server, slug, "Jun")
+    await asyncio.gather(mina.hears(), jun.hears())
+
+    await his.get_by_role("button", name="Mute").click()
+    await expect(his.get_by_role("button", name="Unmute")).to_be_visible()
+
+    played = "document.querySelector('video').srcObject.getAudioTracks().some((t) => t.enabled)"
+    await hers.wait_for_function(f"() => !({played})")
