@@ -15,6 +15,8 @@ from tools.bootstrap.places import ROOT, TOOLS, WEB, venv_program
 from tools.bootstrap.steps import Word, seconds_since
 
 REPORTS = TOOLS / "reports"
+# Only for tests that measure no time and drive no browser.
+SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=worksteal")
 UNIT = "not browser and not packaging and not processes"
 
 
@@ -54,7 +56,7 @@ def python_checks() -> list[Check]:
     ruff = venv_program("ruff")
     return [
         Check("mypy --strict", [venv_program("mypy"), "--no-error-summary"]),
-        pytest("unit and property tests", "unit", UNIT),
+        pytest("unit and property tests", "unit", UNIT, *SIDE_BY_SIDE),
         Check("import rules", [venv_program("lint-imports"), "--no-logo"]),
         Check("ruff", [ruff, "check", "--quiet"]),
         Check("ruff format", [ruff, "format", "--check", "--quiet"]),
@@ -97,9 +99,10 @@ def web_checks() -> list[Check]:
     ]
 
 
-def pytest(name: str, report_name: str, markers: str, **env: str) -> Check:
+def pytest(name: str, report_name: str, markers: str, *options: str, **env: str) -> Check:
     report = REPORTS / f"{report_name}.xml"
-    command: list[Word] = [venv_program("pytest"), "-q", "-m", markers, f"--junitxml={report}"]
+    program = venv_program("pytest")
+    command: list[Word] = [program, "-q", "-m", markers, f"--junitxml={report}", *options]
     return Check(name, command, ROOT, report, read_junit, env)
 
 
