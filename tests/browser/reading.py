@@ -13,7 +13,8 @@ _TOO_SMALL = """
 (target) =>
   [...document.querySelectorAll("a, button, select, label.choice, input:not([type=hidden])")]
     .filter((one) => one.checkVisibility() && one.type !== "radio")
-    .map((one) => ({ one, box: one.getBoundingClientRect() }))
+    .map((one) => ({ one, pressed: one.type === "checkbox" ? (one.labels[0] ?? one) : one }))
+    .map(({ one, pressed }) => ({ one, box: pressed.getBoundingClientRect() }))
     .filter(({ box }) => box.width < target - 0.1 || box.height < target - 0.1)
     .map(({ one, box }) => `${one.outerHTML.slice(0, 120)} is ${box.width} x ${box.height}`)
 """
