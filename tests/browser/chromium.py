@@ -62,8 +62,8 @@ def program() -> str:
     return found
 
 
-async def launch(playwright: Playwright, *more: str) -> Browser:
-    arguments = [*ARGUMENTS, *more]
+async def launch(playwright: Playwright, *more: str, without: str = "") -> Browser:
+    arguments = [argument for argument in (*ARGUMENTS, *more) if argument != without]
     if sys.platform != "win32" and os.geteuid() == 0:
         # Chromium's own sandbox refuses to run as root, which is who runs tests in a container.
         arguments.append("--no-sandbox")

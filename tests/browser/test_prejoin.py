@@ -8,10 +8,11 @@ import pytest_asyncio
 from playwright.async_api import Page, async_playwright, expect
 
 from moim.http.text import TEXTS
-from tests.browser.chromium import launch
+from tests.browser.chromium import PREPARE, launch
 from tests.browser.party import Party
 from tests.browser.person import Person, until
 from tests.browser.server import Links, MoimServer
+from tests.browser.troubles import Troubles
 from tests.browser.words import REGION, said
 
 # Counts what a page asks of the browser; `refuse` makes it say no in a browser's own words.
@@ -298,35 +299,54 @@ async def test_trying_again_after_a_trouble_turns_the_devices_on(party: Party, r
 
 
 async def test_a_site_that_the_browser_truly_blocks_is_told_so(
-    party: Party, room: Links, moim_server: MoimServer
+    moim_server: MoimServer, room: Links
 ) -> None:
-    mina = await visitor(party, room, devices=())
-    developer = await mina.page.context.new_cdp_session(mina.page)
-    for name in ("camera", "microphone"):
-        await developer.send(
-            "Browser.setPermission",
-            {"permission": {"name": name}, "setting": "denied", "origin": moim_server.origin},
-        )
-    await mina.page.get_by_test_id("turn-on-devices").click()
-    await expect(trouble(mina.page).locator("p")).to_have_text(said("denied_both"))
-    await mina.join("Mina")
+    async with async_playwright() as playwright:
+        # Without the part of Chromium that says yes to everything.
+        browser = await launch(playwright, without="--use-fake-ui-for-media-stream")
+        try:
+            context = await browser.new_context(locale=REGION["en"])
+            mina = Person(await context.new_page())
+            await mina.open(room.guest)
+            developer = await context.new_cdp_session(mina.page)
+            for name in ("camera", "microphone"):
+                await developer.send(
+                    "Browser.setPermission",
+                    {
+                        "permission": {"name": name},
+                        "setting": "denied",
+                        "origin": moim_server.origin,
+                    },
+                )
+            await mina.page.get_by_test_id("turn-on-devices").click()
+            await expect(trouble(mina.page).locator("p")).to_have_text(said("denied_both"))
+            await mina.join("Mina")
+            await mina.page.get_by_test_id("mic-button").click()
+            await expect(mina.page.get_by_test_id("mic-button")).to_have_attribute(
+                "aria-pressed", "false"
+            )
+        finally:
+            await browser.close()
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
 async def test_an_insecure_page_says_so_and_lets_people_in_to_listen(
     moim_server: MoimServer, room: Links, language: str
 ) -> None:
+    origin = f"http://moim.test:{moim_server.port}"
+    troubles = Troubles(origin)
+    # A header that means nothing there, as the browser says itself.
+    troubles.allow("Cross-Origin-Opener-Policy header has been ignored")
     async with async_playwright() as playwright:
         # A name that is not localhost, over http: no camera can work there.
         browser = await launch(playwright, "--host-resolver-rules=MAP moim.test 127.0.0.1")
-        origin = f"http://moim.test:{moim_server.port}"
-        party = Party(browser, origin)
         try:
             jun = Person(await browser.new_page())
-            await jun.open(room.guest)
-            await jun.turn_on_devices()
-            await jun.join("Jun")
-            mina = await party.person(devices=(), locale=REGION[language])
+            await jun.enter(room.guest, "Jun")
+            context = await browser.new_context(locale=REGION[language])
+            await context.add_init_script(PREPARE)
+            troubles.watch(context)
+            mina = Person(await context.new_page())
             await mina.open(f"{origin}/r/{room.slug}")
             await mina.page.get_by_test_id("turn-on-devices").click()
             await expect(trouble(mina.page).locator("p")).to_have_text(
@@ -338,4 +358,4 @@ async def test_an_insecure_page_says_so_and_lets_people_in_to_listen(
             await mina.hears()
         finally:
             await browser.close()
-    party.troubles.check()
+    troubles.check()
