@@ -25,6 +25,7 @@ import type { Seat } from "./seat.ts";
 import type { Sound } from "./sounds.ts";
 import { Stage } from "./stage.svelte.ts";
 import type { Start } from "./start.ts";
+import { troubleButton, troubleText } from "./troubles.ts";
 import type { Visit } from "./visit.svelte.ts";
 import type { ShortcutLine } from "./shortcut_list.ts";
 import { keepAwake } from "./wakelock.ts";
@@ -307,6 +308,14 @@ export class Call {
           tone: "warning",
           button: { label: m.unmute(), press: () => void this.toggleMicrophone() },
         }),
+      trouble: (trouble) => {
+        const label = troubleButton(trouble);
+        this.notices.show(troubleText(trouble), {
+          topic: `trouble ${trouble.about}`,
+          tone: "error",
+          ...(label ? { button: { label, press: () => void this.local.retry(trouble) } } : {}),
+        });
+      },
       speakerChosen: (id) => void this.remote.chooseSpeaker(id),
     };
     const meter = new QualityMeter(this.session);
@@ -317,6 +326,7 @@ export class Call {
       () => removeEventListener("pagehide", away),
       keepAwake(),
       link.on("status", (status) => {
+        if (status === "online" && this.connection.banner) this.notices.say(m.reconnected());
         this.connection.become(status);
         if (status === "online") this.#publishing.reconcile();
       }),

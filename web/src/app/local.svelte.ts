@@ -37,6 +37,8 @@ export interface LocalNews {
   speaking?: (speaking: boolean) => void;
   talkingWhileMuted?: () => void;
   speakerChosen?: (id: string) => void;
+  /** A device could not be had, or went away. */
+  trouble?: (trouble: Trouble) => void;
 }
 
 type Kind = "microphone" | "camera";
@@ -125,6 +127,10 @@ export class LocalMedia {
   /** The one question to the browser: camera and microphone together, by a click. */
   async askForBoth(): Promise<void> {
     this.asking = true;
+    // Both were off the last time: whoever presses this now wants them.
+    if (!this.remembered.microphone_on && !this.remembered.camera_on) {
+      this.remembered.microphone_on = this.remembered.camera_on = true;
+    }
     const primer = await this.#prime();
     this.asked = true;
     if (primer !== "refused") {
@@ -404,7 +410,9 @@ export class LocalMedia {
   #complain(about: About, error: unknown): void {
     const kind = error instanceof DeviceFailure ? TROUBLE[error.code] : "failed";
     const others = this.troubles.filter((trouble) => trouble.about !== about);
-    this.troubles = [...others, { kind, about }];
+    const trouble: Trouble = { kind, about };
+    this.troubles = [...others, trouble];
+    this.news.trouble?.(trouble);
   }
 
   /** The same trouble with both is said once. */

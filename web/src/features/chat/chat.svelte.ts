@@ -4,7 +4,7 @@ import { read, write } from "../../app/store.ts";
 import { changeMessage } from "../../meeting/slices/chat.ts";
 import * as m from "../../paraglide/messages.js";
 import { makeId } from "../../wire/ids.ts";
-import type { ChatMessage, Image } from "../../wire/types.gen.ts";
+import { type ChatMessage, type Image, MESSAGES_HELD } from "../../wire/types.gen.ts";
 import {
   fitsChannel,
   type Hint,
@@ -54,6 +54,8 @@ export class Chat {
     this.outgoing = recallOutgoing(slug, me);
     this.draft = read("sessionStorage", `moim.draft.${slug}`) ?? "";
     this.#seen = this.#lastSeq();
+    // A fold that is not full holds everything there ever was.
+    if (call.room.slices.chat.messages.length < MESSAGES_HELD) this.history = "complete";
     this.#off = [
       call.onEvent((event) => {
         if (event.type === "chat.sent") this.#arrived(event.actor, event.command_id, event.payload);

@@ -4,7 +4,7 @@ import type { Feature } from "../../app/feature.ts";
 import { SOUNDS_UP_TO } from "../../app/sounds.ts";
 import * as m from "../../paraglide/messages.js";
 
-const raised = (call: Call): boolean => call.me?.handPlace != null;
+const raised = (call: Call): boolean => typeof call.me?.handPlace === "number";
 
 function toggle(call: Call): void {
   void call.do(raised(call) ? "hand.lower" : "hand.raise", {});
