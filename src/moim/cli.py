@@ -7,16 +7,20 @@ Exit codes: 0 done, 1 the doctor found a fault, 2 a setting, a port or the data 
 import asyncio
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from moim.listening import ListenError
 from moim.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    from moim.storage.database import Database
 
 UNUSABLE = 2
 INTERRUPTED = 130
@@ -158,35 +162,40 @@ def host_link(
     _say(f"{own_url(settings)}/h/{slug}/{secret}")
 
 
-async def _rooms(settings: Settings) -> Sequence[Any]:
+@asynccontextmanager
+async def _database(settings: Settings) -> "AsyncIterator[Database | None]":
+    """The database of the server, which may be running beside us; None before its first start."""
     from moim.storage.database import Database
-    from moim.storage.rooms import Rooms
     from moim.storage.schema import bring_up_to_date
 
     database = Database(settings.database_url)
     if database.file is not None and not database.file.exists():
-        return []
+        yield None
+        return
     try:
         await bring_up_to_date(database)
-        return await Rooms(database).all()
+        yield database
     finally:
         await database.close()
+
+
+async def _rooms(settings: Settings) -> Sequence[Any]:
+    from moim.storage.rooms import Rooms
+
+    async with _database(settings) as database:
+        return await Rooms(database).all() if database is not None else []
 
 
 async def _host_link(settings: Settings, slug: str) -> str | None:
-    from moim.storage.database import Database
     from moim.storage.host_links import HostLinks
     from moim.storage.rooms import Rooms
 
-    if not any(room.slug == slug for room in await _rooms(settings)):
-        return None
-    database = Database(settings.database_url)
-    try:
-        room = await Rooms(database).find(slug)
+    async with _database(settings) as database:
+        room = await Rooms(database).find(slug) if database is not None else None
+        if database is None or room is None:
+            return None
         now_ms = int(datetime.now(UTC).timestamp() * 1000)
-        return await HostLinks(database).make(room.id, now_ms) if room else None
-    finally:
-        await database.close()
+        return await HostLinks(database).make(room.id, now_ms)
 
 
 @app.command()
