@@ -154,6 +154,7 @@ def test_a_new_host_link_is_printed_and_only_its_hash_is_kept(
 
     async def kept() -> list[str]:
         database = Database(load_settings().database_url)
+        await bring_up_to_date(database)
         async with database.reading() as connection:
             rows = (await connection.execute(host_link.select())).mappings().all()
         await database.close()
