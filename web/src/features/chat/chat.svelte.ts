@@ -27,6 +27,8 @@ export interface Unsaved extends Hint {
   readonly author: string;
 }
 
+const topicOf = (author: string): string => `message ${author}`;
+
 /** The chat of one call: what the room holds, what is on its way, and what was read. */
 export class Chat {
   /** Older pages, oldest first; the fold holds what came after them. */
@@ -46,6 +48,8 @@ export class Chat {
   #flushing = false;
   #typed_ms = 0;
   #announced = new Set<string>();
+  /** Whose messages a notice may be telling of. */
+  readonly #shown = new Set<string>();
 
   constructor(call: Call) {
     this.#call = call;
@@ -117,6 +121,8 @@ export class Chat {
   /** The newest is on the screen of somebody who looks. */
   markSeen(): void {
     this.#seen = Math.max(this.#seen, this.#lastSeq());
+    for (const author of this.#shown) this.#call.notices.withdraw(topicOf(author));
+    this.#shown.clear();
   }
 
   keepDraft(text: string): void {
@@ -275,8 +281,9 @@ export class Chat {
     const said = m.new_message({ name, text: text === "" ? m.chat_image_of({ name }) : text });
     if (this.#call.panels.open === "chat" && !document.hidden) this.#call.notices.say(said);
     else {
+      this.#shown.add(author);
       this.#call.notices.show(said, {
-        topic: `message ${author}`,
+        topic: topicOf(author),
         button: { label: m.chat_reply(), press: () => this.#call.panels.show("chat") },
       });
     }
