@@ -52,7 +52,9 @@ export class Visit {
     this.remembered.save();
     const identity = this.#seat?.identity ?? this.start.me.identity;
     const token = how.token ?? this.#seat?.token ?? null;
-    await this.#sit({ name, identity, token }, how.takeOver ?? false, false);
+    const takeOver = how.takeOver ?? false;
+    // A call that is moved here brings its camera and microphone, unless this tab has chosen its own.
+    await this.#sit({ name, identity, token }, takeOver, takeOver && !this.local.asked);
   }
 
   moveHere(): Promise<void> {
