@@ -12,7 +12,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 CAMERA = {"width": 320, "height": 180, "frameRate": 10}
 
 ARGUMENTS = [
-    f"--use-fake-device-for-media-stream=device-count=2,fps={CAMERA['frameRate']}",
+    f"--use-fake-device-for-media-stream=device-count=3,fps={CAMERA['frameRate']}",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
     # Addresses as they are: a closed network has nobody who answers for `<uuid>.local`.
@@ -32,6 +32,7 @@ ARGUMENTS = [
 
 # Runs in each page before its own program. The connections are kept so that a test can ask them
 # for their statistics; the camera is asked for small pictures, whatever the program would like.
+# The second of Chromium's fake cameras measures depth, which no call can send: it is left out.
 PREPARE = """
 (() => {
   const peers = [];
@@ -45,6 +46,12 @@ PREPARE = """
   Object.defineProperty(window, "testPeers", { value: peers });
   const devices = navigator.mediaDevices;
   if (!devices) return;
+  const list = devices.enumerateDevices.bind(devices);
+  devices.enumerateDevices = async () => {
+    const found = await list();
+    const depth = found.filter(({ kind }) => kind === "videoinput")[1];
+    return found.filter((device) => device !== depth);
+  };
   const ask = devices.getUserMedia.bind(devices);
   devices.getUserMedia = (wish = {}) => {
     if (!wish.video) return ask(wish);
