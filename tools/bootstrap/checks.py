@@ -90,7 +90,7 @@ def web_checks() -> list[Check]:
                 "--check",
                 "--log-level=warn",
                 "--cache",
-                f"--cache-location={caches}/prettier",
+                f"--cache-location={caches}/prettier-of-check",
                 ".",
             ),
             WEB,
