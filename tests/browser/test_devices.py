@@ -1,4 +1,4 @@
-"""Devices in the middle of a call: switched, unplugged, heard, held, and reached by the keyboard."""
+"""Devices in the middle of a call: switched, unplugged, heard, held, reached by the keyboard."""
 
 from collections.abc import AsyncIterator
 
@@ -301,9 +301,7 @@ async def test_who_talks_while_muted_is_told_and_can_unmute_at_once(
 
 
 @pytest.mark.parametrize("end", ["keyup", "blur", "visibilitychange", "pagehide", "input"])
-async def test_push_to_talk_ends_muted_however_it_ends(
-    party: Party, room: Links, end: str
-) -> None:
+async def test_push_to_talk_ends_muted_however_it_ends(party: Party, room: Links, end: str) -> None:
     mina, jun = await two_in_a_call(party, room)
     await mina.page.get_by_test_id("mic-button").click()
     await expect(jun.tile("Mina")).to_have_attribute("data-muted", "true")

@@ -1,4 +1,4 @@
-"""Before joining: nothing is asked or opened before a click, and no broken device blocks the door."""
+"""Before joining: nothing is asked or opened before a click, no broken device blocks the door."""
 
 from collections.abc import AsyncIterator
 from typing import Any

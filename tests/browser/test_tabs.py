@@ -17,6 +17,9 @@ PLAYING = """
 () => [...document.querySelectorAll("audio")].filter((a) => a.srcObject && !a.paused && !a.muted)
   .length
 """
+LIVE = """
+() => testPeers.flatMap((p) => p.getSenders()).filter((s) => s.track?.readyState === "live").length
+"""
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
@@ -50,7 +53,7 @@ async def asked_twice(party: Party, room: Links) -> tuple[Person, Person]:
     return mina, second
 
 
-async def over(person: Person, how: str, language: str = "en") -> None:
+async def over(person: Person, how: str) -> None:
     """A page that says what happened, with exactly one button."""
     page = person.page.get_by_test_id("over")
     await expect(page).to_have_attribute("data-how", how)
@@ -58,8 +61,7 @@ async def over(person: Person, how: str, language: str = "en") -> None:
     await expect(page.get_by_role("button")).to_have_count(1)
     for words in (page.get_by_role("heading"), page.locator(".text")):
         await expect(words).not_to_be_empty()
-    tracks = "() => testPeers.flatMap((p) => p.getSenders()).filter((s) => s.track?.readyState === 'live').length"
-    assert await person.page.evaluate(tracks) == 0
+    assert await person.page.evaluate(LIVE) == 0
 
 
 async def test_a_second_tab_can_take_the_call_over_and_the_first_says_so_with_one_button(

@@ -26,6 +26,7 @@ export interface Device {
 export interface MediaSink {
   publish(source: Source, track: MediaStreamTrack, muted: boolean): Promise<void>;
   publishShare(track: MediaStreamTrack, mode: ShareMode): Promise<void>;
+  setShareMode(mode: ShareMode): void;
   mute(source: Source): Promise<void>;
   unmute(source: Source): Promise<void>;
   unpublish(source: Source): Promise<void>;
@@ -222,6 +223,13 @@ export class LocalMedia {
     await sink.publishShare(screen.video, mode);
     if (screen.audio) await sink.publish("screen_share_audio", screen.audio, false);
     return true;
+  }
+
+  /** Sharp letters or smooth motion, for the share that runs. */
+  setShareMode(mode: ShareMode): void {
+    if (!this.share) return;
+    this.share = { ...this.share, mode };
+    this.#sink?.setShareMode(mode);
   }
 
   async stopShare(): Promise<void> {

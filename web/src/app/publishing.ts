@@ -30,6 +30,11 @@ export class Publishing implements MediaSink {
     this.reconcile();
   }
 
+  setShareMode(mode: "text" | "motion"): void {
+    this.session.setShareMode(mode);
+    this.reconcile();
+  }
+
   async mute(source: Source): Promise<void> {
     if (this.session.local(source) === null) return;
     await this.session.setMuted(source, true);
