@@ -23,6 +23,11 @@ import {
 
 /** The polite end lets the other offer first: crossing offers work, but cost a rollback. */
 const HOLD_OFFER_MS = 300;
+/**
+ * Candidates, or their end, come within milliseconds of an answer. Now and then Chromium (156,
+ * November 2026) gathers nothing after its offer was rolled back under load; it does not recover.
+ */
+const GATHERING_MS = 2_000;
 /** A browser has a few dozen; who sends more is not worth the memory. */
 const CANDIDATE_LIMIT = 500;
 const PATH_LOOKS = 3;
@@ -72,6 +77,8 @@ export class MeshPeer {
   private neededWhileHolding = false;
   private candidates = 0;
   private wasConnected = false;
+  private gathered = false;
+  private gathering: ReturnType<typeof setTimeout> | undefined;
   private looking: ReturnType<typeof setTimeout> | undefined;
   private turn: Promise<void> = Promise.resolve();
   private closed = false;
@@ -183,6 +190,7 @@ export class MeshPeer {
       else this.neededWhileHolding = true;
     };
     pc.onicecandidate = ({ candidate }) => {
+      this.gathered = true;
       if (candidate?.candidate === "") return; // Firefox's end of one generation; null follows.
       this.tally.candidate("sent", candidate?.candidate);
       this.host.signal(this, { kind: "candidate", data: candidate?.toJSON() ?? null });
@@ -261,6 +269,8 @@ export class MeshPeer {
     if (verdict === "ignore") this.tally.ignored();
     if (verdict !== "apply") return;
     this.release(false);
+    // What was gathered for an offer that is rolled back now does not count.
+    if (pc.signalingState === "have-local-offer" && data.type === "offer") this.gathered = false;
     try {
       await pc.setRemoteDescription({ type: data.type, sdp: askForOpusDtx(data.sdp) });
       if (this.closed) return;
@@ -269,6 +279,7 @@ export class MeshPeer {
         this.preferCodecs();
         await pc.setLocalDescription();
         this.describe();
+        this.watchGathering();
       }
     } catch (error) {
       if (this.closed) return;
@@ -277,6 +288,14 @@ export class MeshPeer {
       return;
     }
     this.settle();
+  }
+
+  private watchGathering(): void {
+    clearTimeout(this.gathering);
+    if (this.gathered || this.closed) return;
+    this.gathering = setTimeout(() => {
+      if (!this.gathered && !this.wasConnected) this.host.rebuild(this);
+    }, GATHERING_MS);
   }
 
   private preferCodecs(): void {
@@ -384,6 +403,7 @@ export class MeshPeer {
     this.closed = true;
     clearTimeout(this.holding);
     clearTimeout(this.looking);
+    clearTimeout(this.gathering);
     this.recovery.close();
     const { pc } = this;
     pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;
