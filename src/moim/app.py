@@ -36,11 +36,10 @@ from moim.meeting.feature import Limits
 from moim.meeting.frames import WireLimits
 from moim.reception import Reception
 from moim.settings import Settings, load_settings, signing_key
-from moim.signalling.apps import AppLimits, Apps
+from moim.signalling import apps, socketio
 from moim.signalling.door import Door, DoorLimits, Greeting
 from moim.signalling.engine import Engine
 from moim.signalling.rates import Rate
-from moim.signalling.socketio import SocketIoDoor
 from moim.signalling.websocket import WebSocketDoor
 from moim.storage.database import Database
 from moim.storage.host_links import HostLinks
@@ -83,9 +82,14 @@ def create_app(
         _greeting(settings),
         _door_limits(settings),
     )
-    engine = Engine(settings.command_max_bytes)
-    SocketIoDoor(engine, door)
-    Apps(engine, door, _app_limits(settings))
+    engine = Engine(
+        {
+            socketio.NAMESPACE: settings.command_max_bytes,
+            apps.NAMESPACE: settings.app_event_max_bytes,
+        }
+    )
+    socketio.SocketIoDoor(engine, door)
+    apps.Apps(engine, door, _app_limits(settings))
 
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
@@ -113,13 +117,13 @@ def create_app(
     return app
 
 
-def lifespan(*apps: Starlette) -> Lifespan:
+def lifespan(*mounted: Starlette) -> Lifespan:
     """The lifespan of an app that these are mounted in."""
 
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            for app in apps:
+            for app in mounted:
                 await stack.enter_async_context(app.router.lifespan_context(app))
             yield
 
@@ -241,11 +245,12 @@ def _door_limits(settings: Settings) -> DoorLimits:
     )
 
 
-def _app_limits(settings: Settings) -> AppLimits:
-    return AppLimits(
+def _app_limits(settings: Settings) -> apps.AppLimits:
+    return apps.AppLimits(
         rate=Rate(settings.app_events_per_s, settings.app_events_burst),
         event_bytes=settings.app_event_max_bytes,
         depth=settings.app_event_max_depth,
+        connections_per_address=settings.connections_per_address,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -26,7 +27,8 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 async def engine_socket(site: Site) -> ClientConnection:
     """A raw Engine.IO WebSocket that has joined as Jun."""
     base = site.base.replace("http", "ws")
-    socket = await websockets.connect(f"{base}/socket.io/?EIO=4&transport=websocket")
+    address = f"{base}/socket.io/?EIO=4&transport=websocket"
+    socket = await websockets.connect(address, compression=None)
     await socket.recv()
     auth = {"room": site.slug, "token": site.identities.token(JUN)}
     await socket.send("40" + json.dumps(auth))
@@ -106,6 +108,25 @@ async def test_a_second_connect_on_one_socket_takes_no_second_seat(site: Site) -
     await socket.send("40" + json.dumps(auth))
     assert str(await socket.recv()).startswith("44")
     await socket.close()
+
+
+async def test_who_does_not_read_is_closed_and_keeps_nobody_waiting(site: Site) -> None:
+    mina, said = await site.seated(MINA)
+    socket = await engine_socket(site)
+    epoch = said["snapshot"]["epoch"]
+    signal = {"to": JUN, "epoch": epoch, "n": 1, "kind": "description"}
+    # some systems would take tens of megabytes for it
+    tcp = socket.transport.get_extra_info("socket")
+    tcp.setsockopt(SOL_SOCKET, SO_RCVBUF, 64 * 1024)
+    socket.transport.pause_reading()
+    for _ in range(300):
+        assert (await mina.ask("signal.send", {**signal, "data": {"sdp": "x" * 100_000}}))["ok"]
+    # the seat is nobody's at this moment: another page of Jun's need not take it over
+    another = await site.connect(JUN)
+    join = {"name": "Jun", "tab": "another-tab"}
+    said = await another.ask("participant.join", join)
+    assert said["ok"], said
+    socket.transport.abort()
 
 
 async def test_one_address_has_a_limited_number_of_connections(site: Site) -> None:

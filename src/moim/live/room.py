@@ -132,6 +132,8 @@ class LiveRoom:
 
         Raises: Unavailable (`busy`, `server_stopping`).
         """
+        if connection is not None:
+            connection.away = False  # a page that asks for something has come back
         ask = Ask(
             actor=actor,
             command_id=command_id,

@@ -16,7 +16,7 @@ from moim.signalling.commands import refusal
 from moim.signalling.door import Door
 from moim.signalling.engine import MOST_QUEUED_PASSING, Engine, message_packets
 from moim.signalling.packets import refusal_in
-from moim.signalling.rates import Bucket, Rate
+from moim.signalling.rates import Bucket, Places, Rate
 from moim.signalling.socketio import http_of, refused_connection
 from moim.signalling.strict_json import depth_within
 
@@ -33,6 +33,7 @@ class AppLimits:
     rate: Rate
     event_bytes: int
     depth: int
+    connections_per_address: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Member:
     identity: Identity
     room_id: RoomId
     socket_id: str
+    address: str
     bucket: Bucket
 
 
@@ -52,6 +54,7 @@ class Apps:
         self._engine = engine
         self._door = door
         self._limits = limits
+        self._places = Places(limits.connections_per_address)
         self._members: dict[str, Member] = {}
         self._rooms: dict[RoomId, dict[str, Member]] = {}
         engine.server.on("connect", self._connect, namespace=NAMESPACE)
@@ -60,14 +63,18 @@ class Apps:
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         socket_id = self._engine.socket_of(sid, NAMESPACE)
+        http = http_of(environ)
         try:
-            room, identity = await self._door.identified(http_of(environ), auth)
+            room, identity = await self._door.identified(http, auth)
         except Exception as error:  # the library calls a handler twice that raises TypeError
             raise refused_connection(error) from None
         if socket_id is None or not self._engine.alive(socket_id):
             raise refused_connection(Unavailable(ErrorCode.INTERNAL))
+        address = http.client.host if http.client else ""
+        if not self._places.take(address):
+            raise refused_connection(Refused(ErrorCode.RATE_LIMITED))
         bucket = Bucket(self._limits.rate, time.monotonic)
-        member = Member(identity, room.fold.id, socket_id, bucket)
+        member = Member(identity, room.fold.id, socket_id, address, bucket)
         self._members[sid] = member
         self._rooms.setdefault(member.room_id, {})[sid] = member
 
@@ -75,6 +82,7 @@ class Apps:
         self._engine.close_unused(self._engine.socket_of(sid, NAMESPACE))
         member = self._members.pop(sid, None)
         if member is not None:
+            self._places.give_back(member.address)
             others = self._rooms[member.room_id]
             del others[sid]
             if not others:

@@ -6,7 +6,7 @@ into the queues of those who hear it. Those queues have no bound, so theirs is k
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import socketio
@@ -22,9 +22,9 @@ PING_TIMEOUT_S = 10
 UNUSED_AT_FIRST_S = 20
 UNUSED_S = 1
 """How long a transport may stay open that nobody has connected to, or everybody has left."""
-NAMESPACES = ("/", "/apps")
 MOST_QUEUED = 1000
 MOST_QUEUED_PASSING = 200
+MOST_QUEUED_BYTES = 8 * 1024 * 1024
 # A client of the polling transport puts all that it has to say into one request; the library's
 # own limit of 16 would drop the candidates of a mesh. It is an attribute of the class.
 Payload.max_decode_packets = 1000
@@ -39,21 +39,24 @@ _silent.propagate = False
 class Engine:
     """A Socket.IO server as an ASGI app to be mounted; it does not look at its path."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: Mapping[str, int]) -> None:
+        """`most_bytes` is the largest packet of each namespace."""
         self.server = socketio.AsyncServer(
             async_mode="asgi",
             # Origins are checked at `connect`, where a refusal has a code.
             cors_allowed_origins=[],
             serializer=strict_packets(most_bytes),
             # A frame over the soft limit gets an answer; only what is far over it ends the socket.
-            max_http_buffer_size=4 * most_bytes,
+            max_http_buffer_size=4 * max(most_bytes.values()),
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,
-            namespaces=list(NAMESPACES),
+            namespaces=list(most_bytes),
             logger=_silent,
             engineio_logger=_silent,
         )
         self._errands: set[asyncio.Task[None]] = set()
+        self._queued_bytes: dict[str, int] = {}
+        """By transport: what was queued since its queue was empty last."""
         self._library = dict(self.server.eio.handlers)
         self.server.eio.on("connect", self._connected)
         self.server.eio.on("disconnect", self._disconnected)
@@ -64,6 +67,7 @@ class Engine:
 
     async def _disconnected(self, socket_id: str, reason: str) -> None:
         await self._library["disconnect"](socket_id, reason)
+        self._queued_bytes.pop(socket_id, None)
         socket = self.server.eio.sockets.get(socket_id)
         if socket is not None:
             # A long poll of a client that has said goodbye would hang until its ping is due.
@@ -92,8 +96,11 @@ class Engine:
         socket = self.server.eio.sockets.get(socket_id)
         if socket is None or socket.closed:
             return True
-        if socket.queue.qsize() >= most:
+        before = 0 if socket.queue.empty() else self._queued_bytes.get(socket_id, 0)
+        queued = before + sum(len(one.data) for one in packets)
+        if socket.queue.qsize() >= most or queued > MOST_QUEUED_BYTES:
             return False
+        self._queued_bytes[socket_id] = queued
         for one in packets:
             socket.queue.put_nowait(one)
         return True
@@ -115,7 +122,8 @@ class Engine:
         def look() -> None:
             manager = self.server.manager
             if socket_id is not None and not any(
-                manager.sid_from_eio_sid(socket_id, namespace) for namespace in NAMESPACES
+                manager.sid_from_eio_sid(socket_id, namespace)
+                for namespace in self.server.namespaces
             ):
                 self.hang_up(socket_id)
 

@@ -5,6 +5,7 @@ name, a list where a name should be ends in an unhandled error. Such a packet ge
 refusal instead, so that the catch-all door answers it like anything else.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from socketio import packet
@@ -35,8 +36,9 @@ def refusal_in(name: object) -> ErrorCode | None:
     return _CODES.get(code, ErrorCode.EVENT_REFUSED)
 
 
-def strict_packets(most_bytes: int) -> type[packet.Packet]:
-    """The packet class for one server. Decoding raises ValueError for what is no packet at all."""
+def strict_packets(most_bytes: Mapping[str, int]) -> type[packet.Packet]:
+    """The packet class for one server, with the largest packet of each namespace. Decoding raises
+    ValueError for what is no packet at all."""
 
     class StrictPacket(packet.Packet):  # type: ignore[misc]
         json = strict_json
@@ -58,7 +60,7 @@ def strict_packets(most_bytes: int) -> type[packet.Packet]:
             if self.packet_type == packet.BINARY_EVENT and not 0 < attachments <= MOST_ATTACHMENTS:
                 raise ValueError("a binary event has attachments, and not too many")
             name = self.data[0]
-            if size > most_bytes:
+            if size > most_bytes.get(self.namespace or "/", 0):
                 self.data = [refused_name(ErrorCode.FRAME_TOO_LARGE)]
             elif not isinstance(name, str) or name in RESERVED or name == "*":
                 self.data = [refused_name(ErrorCode.EVENT_REFUSED)]

@@ -26,6 +26,7 @@ REFUSED = 4403
 COME_BACK = 1012
 UNSUPPORTED_DATA = 1003
 MOST_QUEUED = 1000
+MOST_QUEUED_CHARS = 8 * 1024 * 1024
 MOST_AT_WORK = 200
 _log = structlog.get_logger("moim.signalling")
 
@@ -35,6 +36,7 @@ class WebSocketOutlet:
 
     def __init__(self) -> None:
         self._waiting: deque[str] = deque()
+        self._waiting_chars = 0
         self._something = asyncio.Event()
         self._close_code: int | None = None
 
@@ -46,12 +48,13 @@ class WebSocketOutlet:
         """Queue a frame."""
         if self._close_code is not None:
             return
-        if len(self._waiting) >= MOST_QUEUED:
+        if len(self._waiting) >= MOST_QUEUED or self._waiting_chars > MOST_QUEUED_CHARS:
             _log.info("slow_connection_closed")
             self._waiting.clear()
             self.close(for_good=False)
             return
         self._waiting.append(text)
+        self._waiting_chars += len(text)
         self._something.set()
 
     def close(self, *, for_good: bool) -> None:
@@ -66,7 +69,9 @@ class WebSocketOutlet:
             await self._something.wait()
             self._something.clear()
             while self._waiting:
-                await socket.send_text(self._waiting.popleft())
+                text = self._waiting.popleft()
+                self._waiting_chars -= len(text)
+                await socket.send_text(text)
         await socket.close(self._close_code)
 
 

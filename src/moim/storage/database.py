@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from moim.meeting.errors import ErrorCode, Unavailable
 
+_log = structlog.get_logger("moim.storage")
 READERS = 4
 BUSY_TIMEOUT_MS = 5000
 _PRAGMAS = (
@@ -140,7 +142,8 @@ class Database:
     async def forget_old_pages(self) -> None:
         """Empty the write-ahead log, where deleted words would stay readable for a while.
 
-        Best effort: while somebody reads, SQLite keeps it, and the next call tries again.
+        Best effort: while somebody reads, SQLite keeps it, and the next call tries again. What the
+        caller wrote before is safe either way.
         """
         if self.file is None:
             return
@@ -152,7 +155,7 @@ class Database:
                     cursor = await asyncio.shield(_checkpoint(raw.driver_connection))
                     await cursor.close()
             except (DBAPIError, sqlite3.Error, OSError) as error:
-                raise unavailable(error) from error
+                _log.warning("log_not_emptied", cause=str(error))
 
 
 async def _checkpoint(connection: Any) -> Any:
