@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from moim.app import SIGNALS
 from moim.http.errors import status_of
 from moim.http.text import TEXTS
 from moim.live.audience import EVENTS_HELD
@@ -319,13 +320,15 @@ def errors_block() -> str:
 
 def limits_block() -> str:
     """The numbers that a client can run into."""
-    fixed = {
+    fixed: dict[str, object] = {
         "a name, in graphemes (UAX #29)": text.NAME_GRAPHEMES,
         "a message, in graphemes": text.TEXT_GRAPHEMES,
         "messages in a snapshot; older ones by `chat.history`": chat.MESSAGES_HELD,
         "messages in one page of `chat.history`": _most(History, "limit"),
         "images of one person waiting to be sent": images.IMAGES_WAITING,
         "events behind which `sync` answers with a snapshot": EVENTS_HELD,
+        "passing commands a second that one connection may send for long": f"{SIGNALS.per_s:g}",
+        "passing commands that one connection may send at once": f"{SIGNALS.burst:g}",
     }
     rows = ["| what | most | setting |", "| --- | --- | --- |"]
     rows += [f"| {what} | {most} | fixed |" for what, most in fixed.items()]
