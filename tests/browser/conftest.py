@@ -33,9 +33,9 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def moim_server(tmp_path: Path) -> AsyncIterator[MoimServer]:
-    """A server with an empty data folder."""
-    server = MoimServer(tmp_path)
+async def moim_server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[MoimServer]:
+    """A server with an empty data folder; an indirect parameter holds settings for it."""
+    server = MoimServer(tmp_path, getattr(request, "param", None))
     await server.start()
     yield server
     await server.kill()

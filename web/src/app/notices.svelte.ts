@@ -21,6 +21,7 @@ export interface NoticeOptions {
 }
 
 const MOST_AT_ONCE = 3;
+const SPOKEN_MS = 5_000;
 const SHOWN_MS = 5_000;
 const SHOWN_WITH_BUTTON_MS = 10_000;
 
@@ -31,6 +32,7 @@ export class Notices {
 
   #next = 1;
   #timers = new Map<number, ReturnType<typeof setTimeout>>();
+  #silence: ReturnType<typeof setTimeout> | undefined;
 
   show(text: string, options: NoticeOptions = {}): void {
     const id = this.#next++;
@@ -57,6 +59,9 @@ export class Notices {
   /** Said to screen readers, not shown. */
   say(text: string): void {
     this.spoken = this.spoken === text ? `${text}\u200a` : text;
+    // Read aloud once; what was said may be taken back later.
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => (this.spoken = ""), SPOKEN_MS);
   }
 
   dismiss(id: number): void {
@@ -85,6 +90,7 @@ export class Notices {
   close(): void {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
+    clearTimeout(this.#silence);
     this.shown = [];
   }
 
