@@ -17,6 +17,7 @@ from tests.browser.party import Party
 from tests.browser.person import Person, until
 from tests.browser.server import Links, MoimServer
 from tests.browser.test_call import CONNECTIONS, MADE, two_in_a_call
+from tests.browser.test_devices import SPEAK, VOICE
 from tests.browser.test_stun import HIDE_OWN_ADDRESSES
 from tests.browser.words import said
 
@@ -413,11 +414,20 @@ async def test_a_pin_keeps_somebody_large_until_it_is_taken_off(party: Party, ro
 async def test_in_the_speaker_layout_who_speaks_is_large_and_the_choice_is_kept(
     party: Party, room: Links
 ) -> None:
-    mina, _, _ = await three_in_a_call(party, room)
+    mina, jun = await party.person(devices=()), await party.person(devices=())
+    sora = await party.person()
+    await sora.page.add_init_script(VOICE)
+    for person, name in ((mina, "Mina"), (jun, "Jun")):
+        await person.open(room.guest)
+        await person.join(name)
+    await sora.enter(room.guest, "Sora")
+    await mina.sees()
     await mina.page.get_by_test_id("more-button").click()
     await mina.page.get_by_test_id("layout-button").click()
     await has_layout(mina, "stage")
     await largest(mina, "Jun")
+    await sora.page.evaluate(SPEAK, True)
+    await largest(mina, "Sora")
     await mina.page.reload()
     await expect(mina.leave_button).to_be_visible()
     await has_layout(mina, "stage")
