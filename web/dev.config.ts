@@ -20,7 +20,9 @@ export function devReload(): Plugin {
       folder = config.build.outDir;
     },
     transform(code, id) {
-      return /\/src\/(?:main|pages\/[^/]+)\.ts$/.test(id) ? { code: code + WATCH, map: null } : null;
+      return /\/src\/(?:main|pages\/[^/]+)\.ts$/.test(id)
+        ? { code: code + WATCH, map: null }
+        : null;
     },
     async writeBundle(_options, bundle) {
       const names = Object.values(bundle)

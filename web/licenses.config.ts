@@ -28,7 +28,10 @@ export function licenses(): Plugin {
           if (name !== undefined) names.add(name);
         }
       }
-      const source = [...names].sort().map(entry).join(`\n${"-".repeat(72)}\n\n`);
+      const source = [...names]
+        .sort()
+        .map(entry)
+        .join(`\n${"-".repeat(72)}\n\n`);
       this.emitFile({ type: "asset", fileName: "licenses.txt", source });
     },
   };

@@ -24,8 +24,7 @@ export default defineConfig(({ mode }) => ({
   // Relative addresses: moim works under any sub-path without a second build.
   base: "./",
   publicDir: false,
-  plugins: [messages(), svelte(), licenses(),
-    mode === "production" ? precompress() : devReload(),],
+  plugins: [messages(), svelte(), licenses(), mode === "production" ? precompress() : devReload()],
   build: {
     outDir: here("../src/moim/http/static/app"),
     // While watching, a page may still load the files of the build before this one.
