@@ -28,19 +28,31 @@ test("there are two catalogues with the same keys", () => {
   expect(Object.keys(ko).sort()).toEqual(Object.keys(en).sort());
 });
 
-describe.each(Object.keys(en).filter((key) => !key.startsWith("$")))("%s", (key) => {
-  test("says something in both languages, with the same places to fill in", () => {
-    const [english = "", korean = ""] = [variants(en[key]).at(-1), variants(ko[key]).at(-1)];
-    expect(english.trim()).not.toBe("");
-    expect(korean.trim()).not.toBe("");
-    expect(slots(korean)).toEqual(slots(english));
-  });
+const keys = Object.keys(en).filter((key) => !key.startsWith("$"));
 
-  test("never puts a particle on a name in Korean", () => {
-    for (const text of variants(ko[key])) {
-      expect(text).not.toMatch(/\{\w+\}(?:은|는|이|가|을|를|와|과|으로|로|아|야)(?:[\s,.]|$)/u);
-    }
-  });
+test("every message says something in both languages, with the same places to fill in", () => {
+  for (const key of keys) {
+    const [english = "", korean = ""] = [variants(en[key]).at(-1), variants(ko[key]).at(-1)];
+    expect(english.trim(), key).not.toBe("");
+    expect(korean.trim(), key).not.toBe("");
+    expect(slots(korean), key).toEqual(slots(english));
+  }
+});
+
+test("no particle is put on a name in Korean", () => {
+  const particle = /\{\w+\}(?:은|는|이|가|을|를|와|과|으로|로|아|야)(?:[\s,.]|$)/u;
+  for (const key of keys) {
+    for (const text of variants(ko[key])) expect(text, key).not.toMatch(particle);
+  }
+});
+
+test("every message is used", () => {
+  const source = new URL("../../src/", import.meta.url);
+  const used = readdirSync(source, { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.(?:svelte|ts)$/u.test(path) && !path.startsWith("paraglide"))
+    .map((path) => readFileSync(new URL(path, source), "utf8"))
+    .join("\n");
+  for (const key of keys) expect(used, key).toMatch(new RegExp(`\\bm\\.${key}\\b`, "u"));
 });
 
 const sentences = (text: string): number => text.split(/[.!?](?:\s|$)/u).filter(Boolean).length;
