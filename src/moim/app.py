@@ -34,6 +34,7 @@ from moim.live.room import Tools
 from moim.media.stun import ice_servers
 from moim.meeting.feature import Limits
 from moim.meeting.frames import WireLimits
+from moim.meeting.text import NAME_GRAPHEMES, TEXT_GRAPHEMES
 from moim.reception import Reception
 from moim.settings import Settings, load_settings, signing_key
 from moim.signalling import apps, socketio
@@ -210,8 +211,6 @@ def _options(settings: Settings) -> Options:
         dev=settings.dev,
         image_max_bytes=settings.image_max_bytes,
         image_max_pixels=settings.image_max_pixels,
-        name_max_graphemes=settings.name_max_graphemes,
-        message_max_graphemes=settings.message_max_graphemes,
         rooms_per_hour=settings.rooms_per_hour,
         images_per_minute=settings.images_per_minute,
     )
@@ -227,8 +226,8 @@ def _greeting(settings: Settings) -> Greeting:
         version=_version(),
         capacity=settings.max_participants,
         limits=WireLimits(
-            name_graphemes=settings.name_max_graphemes,
-            text_graphemes=settings.message_max_graphemes,
+            name_graphemes=NAME_GRAPHEMES,
+            text_graphemes=TEXT_GRAPHEMES,
             image_bytes=settings.image_max_bytes,
         ),
         ice_servers=for_page,

@@ -151,12 +151,6 @@ class Settings(BaseSettings):
         default=8,
         description="Seconds that a seat is kept after its page was closed.",
     )
-    name_max_graphemes: Count = Field(
-        default=40, description="Longest name of a person or a room, in characters as read."
-    )
-    message_max_graphemes: Count = Field(
-        default=4000, description="Longest chat message, in characters as read."
-    )
 
     # Images
     image_max_bytes: Count = Field(default=10 * MIB, description="Largest image that is taken.")

@@ -44,8 +44,6 @@ class Options:
     dev: bool = False
     image_max_bytes: int = 10 * 1024 * 1024
     image_max_pixels: int = 40_000_000
-    name_max_graphemes: int = 40
-    message_max_graphemes: int = 4000
     rooms_per_hour: int = 30
     images_per_minute: int = 30
 

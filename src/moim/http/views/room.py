@@ -14,6 +14,7 @@ from moim.http.text import Locale
 from moim.http.views.made_room import RoomLinks, carried_links
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.ids import Identity, Role
+from moim.meeting.text import NAME_GRAPHEMES, TEXT_GRAPHEMES
 
 NOINDEX = {"x-robots-tag": "noindex, nofollow"}
 
@@ -69,8 +70,8 @@ def start_data(
         "guest_link": links.guest(room.slug),
         "host_link": made.host if made else None,
         "limits": {
-            "name_graphemes": options.name_max_graphemes,
-            "text_graphemes": options.message_max_graphemes,
+            "name_graphemes": NAME_GRAPHEMES,
+            "text_graphemes": TEXT_GRAPHEMES,
             "image_bytes": options.image_max_bytes,
             "image_pixels": options.image_max_pixels,
         },

@@ -4,7 +4,7 @@ import { read, write } from "../../app/store.ts";
 import { changeMessage } from "../../meeting/slices/chat.ts";
 import * as m from "../../paraglide/messages.js";
 import { makeId } from "../../wire/ids.ts";
-import { type ChatMessage, type Image, MESSAGES_HELD } from "../../wire/types.gen.ts";
+import { type ChatMessage, type Image, MESSAGES_HELD, type Room } from "../../wire/types.gen.ts";
 import {
   fitsChannel,
   type Hint,
@@ -61,9 +61,11 @@ export class Chat {
     // A fold that is not full holds everything there ever was.
     if (call.room.slices.chat.messages.length < MESSAGES_HELD) this.history = "complete";
     this.#off = [
-      call.onEvent((event) => {
-        if (event.type === "chat.sent") this.#arrived(event.actor, event.command_id, event.payload);
-        else this.#older = this.#older.map((message) => changeMessage(message, event));
+      call.onEvent((event, before, after) => {
+        if (event.type === "chat.sent") {
+          this.#keepPushedOut(before, after);
+          this.#arrived(event.actor, event.command_id, event.payload);
+        } else this.#older = this.#older.map((message) => changeMessage(message, event));
       }),
       call.onOnline(() => void this.#flush()),
       call.session.data.on(TOPIC, (from, payload) => this.#hinted(from, payload)),
@@ -74,6 +76,13 @@ export class Chat {
         this.#wrote(from, payload["typing"] === true),
       ),
     ];
+  }
+
+  /** The fold lets go of its oldest message with each new one; the screen does not. */
+  #keepPushedOut(before: Room, after: Room): void {
+    const first = after.slices.chat.messages[0]?.seq ?? 0;
+    const gone = before.slices.chat.messages.filter(({ seq }) => seq < first);
+    if (gone.length > 0) this.#older = [...this.#older, ...gone];
   }
 
   /** Everything that is saved, oldest first. */
