@@ -32,7 +32,7 @@ build: ## the wheel and the source distribution, in dist
 format: ## format Python and the web client
 	$(DO) format
 
-wire: ## write the web client's wire types from the Python models
+wire: ## write the web client's wire types and the docs' tables from the Python models
 	$(DO) wire
 
 screenshots: ## a picture of every screen, desktop and phone, light and dark

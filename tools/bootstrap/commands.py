@@ -126,6 +126,8 @@ def wire(_: Sequence[str]) -> int:
     setup(())
     with step("Wire types of the web client"):
         quietly([venv_program("python"), "tools/gen_wire.py"], env=node.environment())
+    with step("Tables of the docs"):
+        quietly([venv_program("python"), "tools/gen_docs.py"])
     return 0
 
 
