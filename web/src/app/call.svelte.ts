@@ -80,6 +80,7 @@ export class Call {
   #signals: ReliableSignals;
   #publishing: Publishing;
   #events = new Set<EventHandler>();
+  #replacing = new Set<(before: Room, after: Room) => void>();
   #passing = new Map<string, Set<PassingHandler>>();
   #keepers = new Map<unknown, Keeper>();
   #endings: (() => void)[] = [];
@@ -178,6 +179,19 @@ export class Call {
       }),
     ];
     return () => offs.forEach((off) => off());
+  }
+
+  /** Calls back whenever the server is no longer there. */
+  onOffline(handler: () => void): () => void {
+    return this.link.on("status", (status) => {
+      if (status === "offline") handler();
+    });
+  }
+
+  /** Calls back when the room was replaced as a whole: events in between were not seen. */
+  onReplaced(handler: (before: Room, after: Room) => void): () => void {
+    this.#replacing.add(handler);
+    return () => this.#replacing.delete(handler);
   }
 
   /** A command whose refusal its caller handles. @throws Refusal */
@@ -332,9 +346,11 @@ export class Call {
       }),
       link.on("event", ({ event, room }) => this.#happened(event, room)),
       link.on("room", (room) => {
-        this.#obeyMutes(this.room, room);
+        const before = this.room;
+        this.#obeyMutes(before, room);
         this.room = room;
         this.#roomChanged();
+        for (const handler of this.#replacing) handler(before, room);
       }),
       link.on("resumed", () => {
         this.#signals.flush();

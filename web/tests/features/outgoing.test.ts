@@ -5,6 +5,7 @@ import {
   type Outgoing,
   readHint,
   recallOutgoing,
+  unheard,
 } from "../../src/features/chat/outgoing.ts";
 
 const message = (state: Outgoing["state"], id = "m1"): Outgoing => ({
@@ -19,7 +20,7 @@ const message = (state: Outgoing["state"], id = "m1"): Outgoing => ({
 
 beforeEach(() => {
   const kept = new Map<string, string>();
-  vi.stubGlobal("sessionStorage", {
+  vi.stubGlobal("localStorage", {
     getItem: (key: string) => kept.get(key) ?? null,
     setItem: (key: string, value: string) => kept.set(key, value),
     removeItem: (key: string) => kept.delete(key),
@@ -32,16 +33,24 @@ test("what a reload interrupted is sent again, and what was refused waits for it
   expect(recallOutgoing("room", "somebody else")).toEqual([]);
 });
 
+test("what nobody answered is sent again by itself, and what was refused is not", () => {
+  const failed = message("failed");
+  expect(unheard({ ...failed, why: "offline" })).toBe(true);
+  expect(unheard({ ...failed, why: "timed_out" })).toBe(true);
+  expect(unheard({ ...failed, why: "text_too_long" })).toBe(false);
+  expect(unheard(message("sending"))).toBe(false);
+});
+
 test("nothing is kept of an empty list, and what cannot be read is left out", () => {
   keepOutgoing("room", "me", [message("sending")]);
   keepOutgoing("room", "me", []);
   expect(recallOutgoing("room", "me")).toEqual([]);
-  sessionStorage.setItem("moim.outgoing.room.me", '[{"id": 3}, null, "x"]');
+  localStorage.setItem("moim.outgoing.room.me", '[{"id": 3}, null, "x"]');
   expect(recallOutgoing("room", "me")).toEqual([]);
 });
 
 test("a storage that throws keeps nothing and breaks nothing", () => {
-  vi.stubGlobal("sessionStorage", {
+  vi.stubGlobal("localStorage", {
     getItem: () => {
       throw new Error("forbidden");
     },
@@ -70,4 +79,5 @@ test("a message over a data channel has its id, its text and a time", () => {
   expect(readHint({ id: "a", text: "x".repeat(20_000) })).toBeNull();
   expect(fitsChannel("한".repeat(4_000))).toBe(true);
   expect(fitsChannel("한".repeat(4_001))).toBe(false);
+  expect(fitsChannel("\u0001".repeat(4_000))).toBe(false);
 });

@@ -5,6 +5,7 @@ import { changeMessage } from "../../meeting/slices/chat.ts";
 import * as m from "../../paraglide/messages.js";
 import { makeId } from "../../wire/ids.ts";
 import { type ChatMessage, type Image, MESSAGES_HELD, type Room } from "../../wire/types.gen.ts";
+import { Attachment } from "./images.svelte.ts";
 import {
   fitsChannel,
   type Hint,
@@ -12,6 +13,7 @@ import {
   type Outgoing,
   readHint,
   recallOutgoing,
+  unheard,
 } from "./outgoing.ts";
 
 const TOPIC = "chat";
@@ -19,14 +21,19 @@ const PAGE = 50;
 /** What somebody else may have lying here unsaved. */
 const HINTS_LIMIT = 200;
 const ANSWER_MS = 12_000;
+/** While the server is away and nobody else is there: then the author is told. */
+const PATIENCE_MS = 5_000;
 const TYPING_AGAIN_MS = 3_000;
 const TYPING_FADES_MS = 6_000;
 
 /** Somebody else's message that the server does not have yet. */
 export interface Unsaved extends Hint {
   readonly author: string;
+  /** As it was when the message came: its author may leave before it is saved. */
+  readonly name: string;
 }
 
+const keyOf = (author: string, id: string): string => `${author} ${id}`;
 const topicOf = (author: string): string => `message ${author}`;
 
 /** The chat of one call: what the room holds, what is on its way, and what was read. */
@@ -41,6 +48,8 @@ export class Chat {
   editing = $state.raw<ChatMessage | null>(null);
   /** What stands in the field: kept while the panel is closed and over a reload. */
   draft = $state("");
+  /** The picture that waits to be sent with it: kept just so. */
+  readonly attachment: Attachment;
   #typing = $state.raw<ReadonlyMap<string, number>>(new Map());
 
   #call: Call;
@@ -50,11 +59,15 @@ export class Chat {
   #announced = new Set<string>();
   /** Whose messages a notice may be telling of. */
   readonly #shown = new Set<string>();
+  /** Messages that were read before they were saved. */
+  #read = $state.raw<ReadonlySet<string>>(new Set());
+  #closed = false;
 
   constructor(call: Call) {
     this.#call = call;
     const { slug } = call.room;
     const me = call.seat.identity;
+    this.attachment = new Attachment(call);
     this.outgoing = recallOutgoing(slug, me);
     this.draft = read("sessionStorage", `moim.draft.${slug}`) ?? "";
     this.#seen = this.#lastSeq();
@@ -66,8 +79,14 @@ export class Chat {
           this.#keepPushedOut(before, after);
           this.#arrived(event.actor, event.command_id, event.payload);
         } else this.#older = this.#older.map((message) => changeMessage(message, event));
+        if (event.type === "chat.deleted") this.#forget(event.payload.about, before);
       }),
-      call.onOnline(() => void this.#flush()),
+      call.onReplaced((before, after) => this.#replaced(before, after)),
+      call.onOnline(() => this.#resumed()),
+      call.onOffline(() => {
+        this.#spread();
+        for (const { id, state } of this.outgoing) if (state === "sending") this.#expect(id);
+      }),
       call.session.data.on(TOPIC, (from, payload) => this.#hinted(from, payload)),
       call.session.on("peer", ({ data }) => {
         if (data && !call.connection.online) this.#spread();
@@ -94,8 +113,8 @@ export class Chat {
 
   /** What others sent and the server does not show yet. */
   get unsavedShown(): readonly Unsaved[] {
-    const saved = new Set(this.messages.map(({ command_id, author }) => `${author} ${command_id}`));
-    return this.unsaved.filter(({ author, id }) => !saved.has(`${author} ${id}`));
+    const saved = new Set(this.messages.map(({ command_id, author }) => keyOf(author, command_id)));
+    return this.unsaved.filter(({ author, id }) => !saved.has(keyOf(author, id)));
   }
 
   /** What is on its way and the room does not show yet. */
@@ -110,9 +129,14 @@ export class Chat {
   get unread(): number {
     const me = this.#call.seat.identity;
     const news = this.#call.room.slices.chat.messages.filter(
-      ({ seq, author, deleted }) => seq > this.#seen && author !== me && !deleted,
+      (one) =>
+        one.seq > this.#seen &&
+        one.author !== me &&
+        !one.deleted &&
+        !this.#read.has(keyOf(one.author, one.command_id)),
     );
-    return news.length;
+    const unsaved = this.unsavedShown.filter(({ author, id }) => !this.#read.has(keyOf(author, id)));
+    return news.length + unsaved.length;
   }
 
   get typing(): readonly string[] {
@@ -130,6 +154,10 @@ export class Chat {
   /** The newest is on the screen of somebody who looks. */
   markSeen(): void {
     this.#seen = Math.max(this.#seen, this.#lastSeq());
+    const unread = this.unsaved.map(({ author, id }) => keyOf(author, id));
+    if (unread.some((key) => !this.#read.has(key))) {
+      this.#read = new Set([...this.#read, ...unread]);
+    }
     for (const author of this.#shown) this.#call.notices.withdraw(topicOf(author));
     this.#shown.clear();
   }
@@ -160,14 +188,12 @@ export class Chat {
     this.replyTo = null;
     this.#keep([...this.outgoing, message]);
     this.keepDraft("");
-    if (!this.#call.connection.online) this.#spread();
-    void this.#flush();
+    this.#go(message.id);
   }
 
   retry(id: string): void {
     this.#change(id, { state: "sending", why: null });
-    if (!this.#call.connection.online) this.#spread();
-    void this.#flush();
+    this.#go(id);
   }
 
   discard(id: string): void {
@@ -198,6 +224,8 @@ export class Chat {
         before_seq: first,
         limit: PAGE,
       })) as { messages?: readonly ChatMessage[]; more?: boolean };
+      // Another room came meanwhile: this page does not join on to it.
+      if ((this.messages[0]?.seq ?? null) !== first) return;
       const got = page.messages ?? [];
       const known = new Set(this.#older.map(({ seq }) => seq));
       this.#older = [...got.filter(({ seq }) => !known.has(seq)), ...this.#older];
@@ -208,13 +236,58 @@ export class Chat {
   }
 
   close(): void {
+    this.#closed = true;
     for (const off of this.#off) off();
+    this.attachment.close();
   }
 
   // -------------------------------------------------------------------------- internals
 
   #lastSeq(): number {
     return this.#call.room.slices.chat.messages.at(-1)?.seq ?? 0;
+  }
+
+  #go(id: string): void {
+    if (!this.#call.connection.online) {
+      this.#spread();
+      this.#expect(id);
+    }
+    void this.#flush();
+  }
+
+  /** The server is there again: what nobody answered goes out by itself. */
+  #resumed(): void {
+    this.unsaved = this.unsavedShown;
+    if (this.outgoing.some(unheard)) {
+      this.#keep(
+        this.outgoing.map((one) => (unheard(one) ? { ...one, state: "sending", why: null } : one)),
+      );
+    }
+    void this.#flush();
+  }
+
+  /** Who is alone without a server is not left waiting without a word. */
+  #expect(id: string): void {
+    setTimeout(() => {
+      const waits = this.outgoing.some((one) => one.id === id && one.state === "sending");
+      if (!this.#closed && waits && !this.#call.connection.online) {
+        this.#change(id, { state: "failed", why: "offline" });
+      }
+    }, PATIENCE_MS);
+  }
+
+  /** Older pages are followed by events alone; where some were missed, they are loaded anew. */
+  #replaced(before: Room, after: Room): void {
+    if (before.streams["room"] === after.streams["room"]) return;
+    this.#older = [];
+    this.history = after.slices.chat.messages.length < MESSAGES_HELD ? "complete" : "idle";
+  }
+
+  /** What was taken back is quoted and announced no longer. */
+  #forget(seq: number, before: Room): void {
+    if (this.replyTo?.seq === seq) this.replyTo = null;
+    const author = before.slices.chat.messages.find((one) => one.seq === seq)?.author;
+    if (author !== undefined) this.#call.notices.withdraw(topicOf(author));
   }
 
   /** One after the other, so that they stand in the order in which they were written. */
@@ -257,10 +330,11 @@ export class Chat {
   #spread(): void {
     const { data } = this.#call.session;
     if (data.reachable().length === 0) return;
-    for (const { id, text, reply_to, at_ms, state, image } of this.outgoing) {
-      if (state === "failed" || image || !fitsChannel(text)) continue;
+    for (const one of this.outgoing) {
+      const { id, text, reply_to, at_ms, image } = one;
+      if ((one.state === "failed" && !unheard(one)) || image || !fitsChannel(text)) continue;
       const { sent } = data.send(TOPIC, { id, text, reply_to, at_ms } satisfies Hint);
-      if (sent.length > 0) this.#change(id, { state: "unsaved" });
+      if (sent.length > 0) this.#change(id, { state: "unsaved", why: null });
     }
   }
 
@@ -268,7 +342,8 @@ export class Chat {
     const hint = readHint(payload);
     if (!hint || !this.#call.people.some(({ identity }) => identity === from)) return;
     if (this.unsaved.some(({ id, author }) => id === hint.id && author === from)) return;
-    this.unsaved = [...this.unsaved, { ...hint, author: from }].slice(-HINTS_LIMIT);
+    const name = this.#call.nameOf(from);
+    this.unsaved = [...this.unsaved, { ...hint, author: from, name }].slice(-HINTS_LIMIT);
     this.#announce(from, hint.id, hint.text);
   }
 
@@ -284,7 +359,7 @@ export class Chat {
 
   /** Told once, however it came, and only to who does not see it anyway. */
   #announce(author: string, id: string, text: string, name = this.#call.nameOf(author)): void {
-    const key = `${author} ${id}`;
+    const key = keyOf(author, id);
     if (this.#announced.has(key)) return;
     this.#announced.add(key);
     const said = m.new_message({ name, text: text === "" ? m.chat_image_of({ name }) : text });
@@ -310,6 +385,8 @@ export class Chat {
   }
 
   #keep(list: readonly Outgoing[]): void {
+    // The call went on in another tab, or is over: the list is no longer this page's.
+    if (this.#closed) return;
     this.outgoing = list;
     keepOutgoing(this.#call.room.slug, this.#call.seat.identity, list);
   }

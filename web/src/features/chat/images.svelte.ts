@@ -1,6 +1,7 @@
 import { upload } from "../../app/api.ts";
 import type { Call } from "../../app/call.svelte.ts";
 import { codeOf, refusalOf } from "../../app/refusals.ts";
+import { readJson, write } from "../../app/store.ts";
 import type { Image } from "../../wire/types.gen.ts";
 
 export const ACCEPTED = ["image/jpeg", "image/png", "image/webp", "image/gif"] as const;
@@ -16,7 +17,13 @@ export class Attachment {
   #file: File | null = null;
   #abort: AbortController | null = null;
 
-  constructor(private readonly call: Call) {}
+  constructor(private readonly call: Call) {
+    const kept = readJson("sessionStorage", this.#key) as Image | null;
+    if (typeof kept?.file_id !== "string") return;
+    this.preview = `${call.start.base}/r/${call.room.slug}/images/${kept.file_id}`;
+    this.image = kept;
+    this.state = "ready";
+  }
 
   async add(file: File): Promise<void> {
     this.clear();
@@ -38,15 +45,25 @@ export class Attachment {
   }
 
   clear(): void {
-    this.#abort?.abort();
-    this.#abort = null;
-    if (this.preview) URL.revokeObjectURL(this.preview);
+    this.close();
+    write("sessionStorage", this.#key, null);
     this.preview = null;
     this.image = null;
     this.#file = null;
     this.progress = 0;
     this.state = "none";
     this.failure = "";
+  }
+
+  /** The page lets go of it; a picture that is up already is there again after a reload. */
+  close(): void {
+    this.#abort?.abort();
+    this.#abort = null;
+    if (this.preview?.startsWith("blob:")) URL.revokeObjectURL(this.preview);
+  }
+
+  get #key(): string {
+    return `moim.picture.${this.call.room.slug}`;
   }
 
   async #send(file: File): Promise<void> {
@@ -65,6 +82,7 @@ export class Attachment {
       if (abort.signal.aborted) return;
       this.image = image;
       this.state = "ready";
+      write("sessionStorage", this.#key, JSON.stringify(image));
     } catch (error) {
       if (!abort.signal.aborted) this.#fail(codeOf(error));
     }
@@ -76,8 +94,11 @@ export class Attachment {
   }
 }
 
-/** The first picture of what was pasted or dropped. */
+/** The first picture of what was pasted or dropped; else the first file, to be refused in words. */
 export function imageIn(transfer: DataTransfer | null): File | null {
   const files = [...(transfer?.files ?? [])];
-  return files.find(({ type }) => type.startsWith("image/")) ?? null;
+  return files.find(({ type }) => type.startsWith("image/")) ?? files[0] ?? null;
 }
+
+export const holdsFiles = (transfer: DataTransfer | null): boolean =>
+  transfer?.types.includes("Files") ?? false;

@@ -1,7 +1,23 @@
 import MessageSquare from "@lucide/svelte/icons/message-square";
 import type { Feature } from "../../app/feature.ts";
 import * as m from "../../paraglide/messages.js";
+import { holdsFiles } from "./images.svelte.ts";
 import { Chat } from "./chat.svelte.ts";
+
+/** A file dropped beside the chat would open in the call's place, and the call would be gone. */
+function catchStrayFiles(): () => void {
+  const stay = (event: DragEvent): void => {
+    if (event.defaultPrevented || !holdsFiles(event.dataTransfer)) return;
+    event.preventDefault();
+    if (event.dataTransfer) event.dataTransfer.dropEffect = "none";
+  };
+  addEventListener("dragover", stay);
+  addEventListener("drop", stay);
+  return () => {
+    removeEventListener("dragover", stay);
+    removeEventListener("drop", stay);
+  };
+}
 
 export const chat: Feature = {
   id: "chat",
@@ -28,7 +44,7 @@ export const chat: Feature = {
   ],
   start: (call) => {
     call.have(Chat);
-    return () => undefined;
+    return catchStrayFiles();
   },
   unread: (call) => call.have(Chat).unread,
 };

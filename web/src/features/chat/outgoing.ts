@@ -20,14 +20,21 @@ export interface Outgoing {
 
 const key = (slug: string, identity: string): string => `moim.outgoing.${slug}.${identity}`;
 
-/** Written into the tab's storage at every change, so that a reload loses no typed text. */
+/**
+ * Written at every change into storage that outlives the tab: neither a reload, nor a closed tab,
+ * nor a call that moves to another one loses what was said.
+ */
 export function keepOutgoing(slug: string, identity: string, list: readonly Outgoing[]): void {
-  write("sessionStorage", key(slug, identity), list.length === 0 ? null : JSON.stringify(list));
+  write("localStorage", key(slug, identity), list.length === 0 ? null : JSON.stringify(list));
 }
+
+/** Not sent because nobody answered, rather than because somebody said no. */
+export const unheard = ({ state, why }: Outgoing): boolean =>
+  state === "failed" && (why === "offline" || why === "timed_out");
 
 /** What a reload interrupted is sent again: its id makes that harmless. */
 export function recallOutgoing(slug: string, identity: string): Outgoing[] {
-  const stored = readJson("sessionStorage", key(slug, identity));
+  const stored = readJson("localStorage", key(slug, identity));
   if (!Array.isArray(stored)) return [];
   return stored.filter(isOutgoing).map((one) => ({
     ...one,
@@ -55,6 +62,8 @@ export interface Hint {
 }
 
 const LONGEST_HINT = 12_000;
+/** With its line ends and quotes escaped; the rest of a channel's message is for what is around it. */
+const LONGEST_WRITTEN_BYTES = 16_000;
 
 /** A hint from another browser, or null for anything else: whoever sent it may send what they like. */
 export function readHint(value: unknown): Hint | null {
@@ -71,5 +80,6 @@ export function readHint(value: unknown): Hint | null {
 }
 
 export function fitsChannel(text: string): boolean {
-  return text.length <= LONGEST_HINT && new TextEncoder().encode(text).length <= LONGEST_HINT;
+  const bytes = (of: string): number => new TextEncoder().encode(of).length;
+  return bytes(text) <= LONGEST_HINT && bytes(JSON.stringify(text)) <= LONGEST_WRITTEN_BYTES;
 }
