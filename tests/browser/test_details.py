@@ -85,6 +85,10 @@ GENERATION = """
 () => testPeers.filter((p) => p.connectionState !== "closed")
   .map((p) => /a=ice-ufrag:(\\S+)/.exec(p.localDescription.sdp)[1])
 """
+GATHERED = """
+async () => [...(await testPeers[0].getStats()).values()]
+  .filter((s) => s.type === "local-candidate").map((s) => s.candidateType)
+"""
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
@@ -308,30 +312,15 @@ async def test_browsers_are_told_moims_own_stun_port_and_learn_their_address_fro
         party = Party(browser, moim_server.origin)
         try:
             mina, jun = await party.person(), await party.person()
-            for person in (mina, jun):
-                await person.page.add_init_script(
-                    """
-                    window.gathered = [];
-                    addEventListener("DOMContentLoaded", () => setInterval(() => {
-                      for (const p of testPeers) {
-                        if (p.watched) continue;
-                        p.watched = true;
-                        p.addEventListener("icecandidate", (e) => {
-                          if (e.candidate) gathered.push(e.candidate.candidate);
-                        });
-                      }
-                    }, 1));
-                    """
-                )
+            for person, name in ((mina, "Mina"), (jun, "Jun")):
                 await person.open(room.guest)
-            await mina.join("Mina")
-            await jun.join("Jun")
-            told = "() => testPeers[0].getConfiguration().iceServers.map((s) => s.urls).flat()"
+                await person.join(name)
 
             async def reflexive() -> bool:
-                return any(" typ srflx " in c for c in await mina.page.evaluate("() => gathered"))
+                return bool("srflx" in await mina.page.evaluate(GATHERED))
 
             await until(reflexive, "a server-reflexive candidate")
+            told = "() => testPeers[0].getConfiguration().iceServers.map((s) => s.urls).flat()"
             for person in (mina, jun):
                 assert await person.page.evaluate(told) == [f"stun:localhost:{moim_server.port}"]
         finally:

@@ -229,10 +229,9 @@ async def test_a_chosen_device_is_taken_again_when_it_is_plugged_in_again(
     party: Party, room: Links
 ) -> None:
     mina, jun = await in_a_call(party, room)
+    first = await device(mina, "video")
     await mina.page.get_by_test_id("camera-menu").click()
     await mina.page.locator('[role=menuitemradio][aria-checked="false"]').last.click()
-
-    first = await device(mina, "video")
 
     async def chosen() -> bool:
         return await device(mina, "video") not in ("", first)
