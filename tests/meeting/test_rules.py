@@ -227,8 +227,18 @@ def test_a_name_is_normalised_and_counted_as_people_count(raw: str, clean: str) 
 
 @pytest.mark.parametrize(
     "raw",
-    ["", "   ", "\u200d", "\u3164", "a\u202eb", "a\u0000b", "x" * 41, "e" + "\u0301" * 5000],
-    ids=["empty", "blank", "joiner", "filler", "bidi", "control", "long", "zalgo"],
+    [
+        "",
+        "   ",
+        "\u200d",
+        "\u3164",
+        "a\u202eb",
+        "a\u0000b",
+        "<b>a</b>",
+        "x" * 41,
+        "e" + "\u0301" * 5000,
+    ],
+    ids=["empty", "blank", "joiner", "filler", "bidi", "control", "markup", "long", "zalgo"],
 )
 def test_a_name_that_hides_something_is_refused(raw: str) -> None:
     with pytest.raises(ValidationError) as caught:

@@ -31,6 +31,8 @@ _REFUSED_IN_NAMES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 # what emoji sequences and some scripts are joined with
 _JOINERS = frozenset("\u200c\u200d")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# what no name needs, and what markup is made of: a name travels to places that we do not draw
+_MARKUP = frozenset("<>")
 _BLANKS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
@@ -51,12 +53,15 @@ def clean_name(raw: str) -> str:
     """A name as it is stored: NFC, one space between words, nothing invisible.
 
     Raises: `name_invalid` when nothing visible is left, it is longer than 40 graphemes, or holds
-    controls or bidi marks.
+    controls, bidi marks or markup.
     """
     if len(raw) > MOST_RAW_IN_NAMES:
         raise _name_invalid()
     name = " ".join(unicodedata.normalize("NFC", _few_marks(raw)).split())
-    bad = any(unicodedata.category(c) in _REFUSED_IN_NAMES and c not in _JOINERS for c in name)
+    bad = any(
+        c in _MARKUP or (unicodedata.category(c) in _REFUSED_IN_NAMES and c not in _JOINERS)
+        for c in name
+    )
     if bad or not any(map(_visible, name)) or _too_long(name, NAME_GRAPHEMES):
         raise _name_invalid()
     return name

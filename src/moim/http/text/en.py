@@ -20,7 +20,7 @@ ENGLISH = Text(
     create_heading="Create a room",
     room_name="Name of the room",
     room_name_example="Friday tea",
-    room_name_invalid="Give the room a name of 1 to 40 characters, without invisible ones.",
+    room_name_invalid="Give the room a name of 1 to 40 characters, without < > and invisible ones.",
     visibility="Who can find it",
     unlisted="By link only",
     unlisted_hint="Whoever has the link can come in.",
@@ -92,7 +92,8 @@ ENGLISH = Text(
             "This message is gone", "It is not in this room. Load the page again to see what is."
         ),
         name_invalid=ErrorText(
-            "This name does not work", "Use 1 to 40 characters, without invisible ones."
+            "This name does not work",
+            "Use 1 to 40 characters, without < > and invisible ones.",
         ),
         not_author=ErrorText("This message is not yours", "Only its author can change it."),
         not_host=ErrorText(

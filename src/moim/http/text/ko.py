@@ -20,7 +20,7 @@ KOREAN = Text(
     create_heading="방 만들기",
     room_name="방 이름",
     room_name_example="금요일 차 모임",
-    room_name_invalid="방 이름은 1~40자로 적어 주세요. 보이지 않는 문자는 쓸 수 없어요.",
+    room_name_invalid="방 이름은 1~40자로 적어 주세요. < >와 보이지 않는 문자는 쓸 수 없어요.",
     visibility="공개 범위",
     unlisted="링크로만",
     unlisted_hint="링크를 받은 사람만 들어와요.",
@@ -91,7 +91,7 @@ KOREAN = Text(
         ),
         name_invalid=ErrorText(
             "이 이름은 쓸 수 없어요",
-            "1~40자로 적어 주세요. 보이지 않는 문자는 쓸 수 없어요.",
+            "1~40자로 적어 주세요. < >와 보이지 않는 문자는 쓸 수 없어요.",
         ),
         not_author=ErrorText("내가 쓴 메시지가 아니에요", "쓴 사람만 고칠 수 있어요."),
         not_host=ErrorText(
