@@ -6,7 +6,7 @@ into the queues of those who hear it. Those queues have no bound, so theirs is k
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import socketio
@@ -41,7 +41,8 @@ class Engine:
 
     def __init__(self, most_bytes: Mapping[str, int]) -> None:
         """`most_bytes` is the largest packet of each namespace."""
-        self.server = socketio.AsyncServer(
+        self.server = _Server(
+            self._send,
             async_mode="asgi",
             # Origins are checked at `connect`, where a refusal has a code.
             cors_allowed_origins=[],
@@ -98,12 +99,26 @@ class Engine:
             return True
         before = 0 if socket.queue.empty() else self._queued_bytes.get(socket_id, 0)
         queued = before + sum(len(one.data) for one in packets)
-        if socket.queue.qsize() >= most or queued > MOST_QUEUED_BYTES:
+        # What is too large by itself must pass, or it would never arrive.
+        if socket.queue.qsize() >= most or (before and queued > MOST_QUEUED_BYTES):
             return False
         self._queued_bytes[socket_id] = queued
         for one in packets:
             socket.queue.put_nowait(one)
         return True
+
+    def _send(self, socket_id: str, packet: socketio.packet.Packet) -> None:
+        """What the library itself sends: answers, mostly."""
+        if not self.push(socket_id, message_packets(packet.encode())):
+            self.give_up(socket_id)
+
+    def give_up(self, socket_id: str) -> None:
+        """Close the transport of somebody who takes too little; what waits is forgotten at once,
+        for a network that is stuck may stay so for long."""
+        socket = self.server.eio.sockets.get(socket_id)
+        while socket is not None and not socket.queue.empty():
+            socket.queue.get_nowait()
+        self.hang_up(socket_id)
 
     def hang_up(self, socket_id: str) -> None:
         """Close a transport after what is queued; its client will try again."""
@@ -149,6 +164,18 @@ class Engine:
         """Close what is still open and end the library's own tasks."""
         await self.hang_up_all()
         await self.server.shutdown()
+
+
+class _Server(socketio.AsyncServer):  # type: ignore[misc]
+    """The library's server, whose own packets go into the same bounded queues: who asks for much
+    and reads nothing would fill the memory with answers."""
+
+    def __init__(self, send: Callable[[str, socketio.packet.Packet], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._bounded = send
+
+    async def _send_packet(self, eio_sid: str, pkt: socketio.packet.Packet) -> None:
+        self._bounded(eio_sid, pkt)
 
 
 def message_packets(encoded: str | Iterable[Any]) -> list[engine_packet.Packet]:

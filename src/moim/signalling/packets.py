@@ -43,6 +43,7 @@ def strict_packets(most_bytes: Mapping[str, int]) -> type[packet.Packet]:
     class StrictPacket(packet.Packet):  # type: ignore[misc]
         json = strict_json
         data: Any
+        attached = 0
 
         def decode(self, encoded_packet: Any) -> int:
             if not isinstance(encoded_packet, str):
@@ -53,6 +54,14 @@ def strict_packets(most_bytes: Mapping[str, int]) -> type[packet.Packet]:
             elif self.packet_type not in (packet.CONNECT, packet.DISCONNECT):
                 raise ValueError("clients send events only")
             return attachments
+
+        def add_attachment(self, attachment: Any) -> bool:
+            self.attached += len(attachment)
+            if self.attached > most_bytes.get(self.namespace or "/", 0):
+                # Those to come are counted, and not kept.
+                self.data, attachment = [refused_name(ErrorCode.FRAME_TOO_LARGE)], b""
+            complete: bool = super().add_attachment(attachment)
+            return complete
 
         def _check_event(self, size: int, attachments: int) -> None:
             if not isinstance(self.data, list) or not self.data:

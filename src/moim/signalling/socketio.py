@@ -34,7 +34,7 @@ class SocketIoOutlet:
         packets = message.form("socketio", _packets)
         if not self._engine.push(self._socket_id, packets):
             _log.info("slow_connection_closed")
-            self._engine.hang_up(self._socket_id)
+            self._engine.give_up(self._socket_id)
 
     def close(self, *, for_good: bool) -> None:
         """Socket.IO clients reconnect when a transport closes, and not when a server says so."""

@@ -1,0 +1,67 @@
+"""What waits in the server for one browser, or from it, has a bound."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from engineio.async_socket import AsyncSocket
+from socketio import packet
+
+from moim.meeting.errors import ErrorCode
+from moim.signalling.engine import Engine
+from moim.signalling.packets import refused_name, strict_packets
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    """With one open transport, `slow`, that nothing takes packets from."""
+    engine = Engine({"/": MIB})
+    engine.server.eio.sockets["slow"] = AsyncSocket(engine.server.eio, "slow")
+    yield engine
+    await engine.stop()
+
+
+def waiting(engine: Engine) -> list[Any]:
+    socket = engine.server.eio.sockets.get("slow")
+    return [one.data for one in socket.queue._queue if one is not None] if socket else []
+
+
+async def answer(engine: Engine, size: int) -> None:
+    said = packet.Packet(packet.ACK, data=["x" * size], id=1)
+    await engine.server._send_packet("slow", said)
+
+
+async def test_answers_to_who_does_not_read_them_fill_no_memory(engine: Engine) -> None:
+    for _ in range(7):
+        await answer(engine, MIB)
+    assert len(waiting(engine)) == 7
+    for _ in range(20):
+        await answer(engine, MIB)
+        assert sum(map(len, filter(None, waiting(engine)))) < 9 * MIB
+    await engine.hang_up_all()
+    assert not engine.alive("slow")
+
+
+async def test_one_answer_that_is_larger_than_the_bound_arrives(engine: Engine) -> None:
+    await answer(engine, 20 * MIB)
+    assert len(waiting(engine)) == 1
+    assert engine.alive("slow")
+
+
+def test_attachments_count_for_the_size_of_their_packet() -> None:
+    kind = strict_packets({"/apps": 1000})
+    event = kind(encoded_packet='53-/apps,["move",{"_placeholder":true,"num":0}]')
+    assert not event.add_attachment(b"x" * 600)
+    assert not event.add_attachment(b"x" * 600)
+    assert event.add_attachment(b"x" * 10_000_000)
+    assert event.data == [refused_name(ErrorCode.FRAME_TOO_LARGE)]
+    assert sum(map(len, event.attachments)) <= 1000
+
+
+def test_attachments_within_the_size_are_put_where_they_belong() -> None:
+    kind = strict_packets({"/apps": 1000})
+    event = kind(encoded_packet='51-/apps,["move",{"_placeholder":true,"num":0}]')
+    assert event.add_attachment(b"x" * 600)
+    assert event.data == ["move", b"x" * 600]
