@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, NewType
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 RoomId = NewType("RoomId", str)
 """`RM_…`: a room, for ever."""
@@ -30,6 +30,9 @@ HOSTS = Stream("hosts")
 SomeIdentity = Annotated[Identity, StringConstraints(min_length=3, max_length=64, pattern=r"^u_")]
 SomeSid = Annotated[Sid, StringConstraints(min_length=3, max_length=64, pattern=r"^PA_")]
 SomeFileId = Annotated[FileId, StringConstraints(min_length=3, max_length=64, pattern=r"^F_")]
+MOST_SEQ = 2**53 - 1
+"""What a browser holds exactly, and a database too."""
+SomeSeq = Annotated[int, Field(ge=1, le=MOST_SEQ)]
 SomeCommandId = Annotated[CommandId, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 

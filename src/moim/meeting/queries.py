@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from moim.meeting.feature import Frozen
-from moim.meeting.ids import Stream
+from moim.meeting.ids import SomeSeq, Stream
 
 
 class Query(Frozen):
@@ -25,7 +25,7 @@ class History(Query):
     """A page of older messages, oldest first."""
 
     name_on_wire: ClassVar[str] = "chat.history"
-    before_seq: int | None = Field(default=None, ge=1)
+    before_seq: SomeSeq | None = None
     limit: int = Field(default=50, ge=1, le=100)
 
 

@@ -12,11 +12,9 @@ one that travelled over a data channel first and one that was sent twice the sam
 from collections.abc import Iterable
 from typing import ClassVar, Self
 
-from pydantic import Field
-
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Context, Event, Feature, Frozen, Slice, Stored
-from moim.meeting.ids import CommandId, Identity, SomeFileId
+from moim.meeting.ids import CommandId, Identity, SomeFileId, SomeSeq
 from moim.meeting.images import CarriesImage, Image, waiting
 from moim.meeting.model import Room
 from moim.meeting.text import Text
@@ -29,7 +27,7 @@ class SendMessage(Command):
 
     name_on_wire: ClassVar[str] = "chat.send"
     text: Text
-    reply_to: int | None = Field(default=None, ge=1)
+    reply_to: SomeSeq | None = None
     image: SomeFileId | None = None
 
 
@@ -37,7 +35,7 @@ class EditMessage(Command):
     """Say one's own message differently."""
 
     name_on_wire: ClassVar[str] = "chat.edit"
-    seq: int = Field(ge=1)
+    seq: SomeSeq
     text: Text
 
     def about_seq(self) -> int:
@@ -48,7 +46,7 @@ class DeleteMessage(Command):
     """Take a message back: one's own, or any as a host."""
 
     name_on_wire: ClassVar[str] = "chat.delete"
-    seq: int = Field(ge=1)
+    seq: SomeSeq
 
     def about_seq(self) -> int:
         return self.seq
