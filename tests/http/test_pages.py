@@ -230,6 +230,15 @@ async def test_a_full_room_lets_in_who_has_a_seat(house: House, browser: httpx.A
     assert (await browser.get("/r/abcd-efgh-jkm")).status_code == 200
 
 
+async def test_a_full_room_lets_in_its_hosts(house: House, browser: httpx.AsyncClient) -> None:
+    house.rooms.put("abcd-efgh-jkm", people=8)
+    await browser.get("/")
+    me = await house.site.identities.identify(page_request(browser))
+    assert me is not None
+    house.rooms.hosts.add(("abcd-efgh-jkm", me))
+    assert (await browser.get("/r/abcd-efgh-jkm")).status_code == 200
+
+
 def page_request(client: httpx.AsyncClient) -> HTTPConnection:
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
     return HTTPConnection({"type": "http", "headers": [(b"cookie", cookies.encode())]})

@@ -20,13 +20,14 @@ NOINDEX = {"x-robots-tag": "noindex, nofollow"}
 
 
 async def room_page(request: Request, site: Site) -> Response:
-    """GET /r/{slug}. Raises: `room_unknown`, `room_full` for who has no seat in it."""
+    """GET /r/{slug}. Raises: `room_unknown`, `room_full` for guests without a seat in it."""
     slug: str = request.path_params["slug"]
     room = await site.rooms.find(slug)
     identity = await site.reader(request)
-    if room.full and not await site.rooms.is_seated(slug, identity):
-        raise Refused(ErrorCode.ROOM_FULL)
     role = await site.rooms.role(slug, identity)
+    # a host always gets in, and an empty seat is not needed for one's own
+    if room.full and role is not Role.HOST and not await site.rooms.is_seated(slug, identity):
+        raise Refused(ErrorCode.ROOM_FULL)
     made = carried_links(request, site, slug)
     page = site.pages.render(
         request,
