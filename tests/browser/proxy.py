@@ -1,4 +1,4 @@
-"""A reverse proxy as small as it can be: it may take a prefix off, and knows nothing else."""
+"""A reverse proxy as small as it can be: it may take a prefix off, or take no WebSocket."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,9 @@ HEAD_BYTES = 64 * 1024
 
 
 @asynccontextmanager
-async def proxy(target_port: int, *, strip: str = "") -> AsyncIterator[int]:
+async def proxy(
+    target_port: int, *, strip: str = "", websockets: bool = True
+) -> AsyncIterator[int]:
     """Passes on to a port of this machine; gives its own port. `strip` is taken off each path."""
     port = free_port()
     tasks: set[asyncio.Task[None]] = set()
@@ -21,7 +23,7 @@ async def proxy(target_port: int, *, strip: str = "") -> AsyncIterator[int]:
         tasks.add(task)
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
-                await _pass_on(reader, writer, target_port, strip)
+                await _pass_on(reader, writer, target_port, strip, websockets)
         finally:
             await _close(writer)
             tasks.discard(task)
@@ -37,14 +39,23 @@ async def proxy(target_port: int, *, strip: str = "") -> AsyncIterator[int]:
 
 
 async def _pass_on(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, strip: str
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    port: int,
+    strip: str,
+    websockets: bool,
 ) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
     first, rest = head.split(b"\r\n", 1)
     method, path, version = first.split(b" ")
     if strip and path.startswith(strip.encode()):
         path = path.removeprefix(strip.encode()) or b"/"
-    if b"upgrade: websocket" not in rest.lower():
+    upgrade = b"upgrade: websocket" in rest.lower()
+    if upgrade and not websockets:
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        return
+    if not upgrade:
         # One request a connection, so that the next one's head is seen too.
         lines = [line for line in rest.split(b"\r\n") if not line.lower().startswith(b"connection")]
         rest = b"Connection: close\r\n" + b"\r\n".join(lines)
