@@ -1,5 +1,8 @@
 """The journal is durable, refuses what is there already, and forgets what must be forgotten."""
 
+import sqlite3
+import time
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
@@ -20,7 +23,7 @@ from moim.meeting.ids import (
 from moim.meeting.images import AddImage, Image
 from moim.meeting.membership import Join
 from moim.meeting.model import Room
-from moim.meeting.rules import apply, decide
+from moim.meeting.rules import apply, decide, dump_event
 from moim.storage.database import Conflict, Database
 from moim.storage.journal import Entry, Journal
 from moim.storage.messages import Messages
@@ -135,6 +138,44 @@ async def test_a_deleted_message_is_nowhere_in_the_files(
     assert await folded(writer.journal) == writer.room
     page, _ = await Messages(database).page(TEA, None, 10)
     assert [(m.seq, m.text, m.deleted) for m in page] == [(seq, "", True)]
+
+
+async def test_a_backup_that_reads_for_long_holds_up_no_deletion(
+    writer: Writer, database: Database
+) -> None:
+    secret = "the-word-that-must-go"
+    await writer.do(MINA, SendMessage(text=secret))
+    seq = writer.room.seq
+    assert database.file is not None
+    log = database.file.with_name("moim.db-wal")
+    with closing(sqlite3.connect(database.file, isolation_level=None)) as backup:
+        backup.execute("BEGIN")
+        backup.execute("SELECT count(*) FROM event").fetchone()
+        began = time.perf_counter()
+        await writer.do(MINA, DeleteMessage(seq=seq))
+        await writer.do(MINA, SendMessage(text="meanwhile"))
+        assert time.perf_counter() - began < 2
+    assert secret.encode() in log.read_bytes()
+    await writer.do(MINA, SendMessage(text="afterwards"))
+    assert secret.encode() not in log.read_bytes()
+
+
+async def test_a_message_that_was_edited_very_often_is_still_changed_by_reading_two_events(
+    writer: Writer, database: Database
+) -> None:
+    await writer.do(MINA, SendMessage(text="v0"))
+    seq = writer.room.seq
+    for n in range(1, 6):
+        await writer.do(MINA, EditMessage(seq=seq, text=f"v{n}"))
+    past = await writer.journal.about(TEA, seq)
+    assert [(one.seq, dump_event(one.event)["text"]) for one in past] == [
+        (seq, "v0"),
+        (seq + 5, "v5"),
+    ]
+    await writer.do(MINA, DeleteMessage(seq=seq))
+    async with database.reading() as connection:
+        rows = (await connection.execute(text("SELECT payload FROM event"))).scalars().all()
+    assert not any(f"v{n}" in row for row in rows for n in range(6))
 
 
 async def test_the_file_of_a_deleted_message_is_doomed_until_it_is_gone(writer: Writer) -> None:

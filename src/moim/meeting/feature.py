@@ -103,7 +103,8 @@ class Context:
     """The actor's seat is held by a connection of another page at this moment."""
     limits: Limits = field(default_factory=Limits)
     past: tuple[Stored, ...] = ()
-    """The event of `Command.about_seq` and all that are about it, oldest first; else empty."""
+    """The event of `Command.about_seq` and the last about it, which says all that those before it
+    said; then what was decided with this command. Oldest first; else empty."""
 
 
 class Slice(Frozen):

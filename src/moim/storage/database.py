@@ -24,6 +24,7 @@ from moim.meeting.errors import ErrorCode, Unavailable
 _log = structlog.get_logger("moim.storage")
 READERS = 4
 BUSY_TIMEOUT_MS = 5000
+CHECKPOINT_PATIENCE_MS = 250
 _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode=WAL",
@@ -48,6 +49,8 @@ class Database:
         self._one_writer = asyncio.Lock()
         self.ready = False
         """Its schema is today's: set by `schema.bring_up_to_date`."""
+        self.holds_old_pages = False
+        """Its write-ahead log still has what was deleted: `forget_old_pages` must try again."""
 
     @property
     def file(self) -> Path | None:
@@ -142,25 +145,33 @@ class Database:
     async def forget_old_pages(self) -> None:
         """Empty the write-ahead log, where deleted words would stay readable for a while.
 
-        Best effort: while somebody reads, SQLite keeps it, and the next call tries again. What the
-        caller wrote before is safe either way.
+        Best effort: while somebody reads, SQLite keeps it; `holds_old_pages` then says so, and the
+        next call tries again. What the caller wrote before is safe either way.
         """
         if self.file is None:
             return
+        # Nobody can write meanwhile, and who reads may be a backup that takes minutes.
+        patience_ms = 0 if self.holds_old_pages else CHECKPOINT_PATIENCE_MS
         async with self._turn():
             engine = self.connect()
             try:
                 async with engine.connect() as connection:
                     raw = await connection.get_raw_connection()
-                    cursor = await asyncio.shield(_checkpoint(raw.driver_connection))
-                    await cursor.close()
+                    emptied = await asyncio.shield(_checkpoint(raw.driver_connection, patience_ms))
+                    self.holds_old_pages = not emptied
             except (DBAPIError, sqlite3.Error, OSError) as error:
                 _log.warning("log_not_emptied", cause=str(error))
 
 
-async def _checkpoint(connection: Any) -> Any:
-    # by the driver, for a checkpoint cannot run inside a transaction
-    return await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+async def _checkpoint(connection: Any, patience_ms: int) -> bool:
+    """Whether all of the log was emptied. By the driver: a checkpoint cannot run inside a
+    transaction."""
+    await connection.execute_fetchall(f"PRAGMA busy_timeout={patience_ms}")
+    try:
+        [(busy, *_)] = await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        await connection.execute_fetchall(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    return not busy
 
 
 def unavailable(error: BaseException) -> Unavailable:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import delete, insert, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moim.meeting.errors import ErrorCode, Unavailable
@@ -64,7 +64,7 @@ class Journal:
             doomed = [f for one in scrubbing for f in await _scrub(connection, room.id, one)]
             if scrubbing or with_snapshot:
                 await _write_snapshot(connection, room)
-        if scrubbing:
+        if scrubbing or self._database.holds_old_pages:
             await self._database.forget_old_pages()
         return doomed
 
@@ -90,9 +90,13 @@ class Journal:
             return await _after(connection, room, seq)
 
     async def about(self, room: RoomId, seq: int) -> tuple[Stored, ...]:
-        """An event and all that are about it, oldest first."""
+        """An event and the last one about it, if any: it says all that the ones before it said."""
+        query = select(event).where(event.c.room_id == room)
+        itself = query.where(event.c.seq == seq)
+        last = query.where(event.c.about == seq).order_by(event.c.seq.desc()).limit(1)
         async with self._database.reading() as connection:
-            return await _about(connection, room, seq)
+            rows = [(await connection.execute(one)).first() for one in (itself, last)]
+        return tuple(_stored(row) for row in rows if row is not None)
 
     async def answered(
         self, room: RoomId, keys: Collection[CommandKey]
@@ -172,26 +176,26 @@ async def _after(connection: AsyncConnection, room: RoomId, seq: int) -> list[St
     return [_stored(row) for row in (await connection.execute(query)).all()]
 
 
-async def _about(connection: AsyncConnection, room: RoomId, seq: int) -> tuple[Stored, ...]:
-    query = (
-        select(event)
-        .where(event.c.room_id == room, or_(event.c.seq == seq, event.c.about == seq))
-        .order_by(event.c.seq)
-    )
-    return tuple(_stored(row) for row in (await connection.execute(query)).all())
-
-
 async def _scrub(connection: AsyncConnection, room: RoomId, scrubbing: Stored) -> list[FileId]:
     about = scrubbing.event.about_seq()
-    files: list[FileId] = []
-    for old in () if about is None else await _about(connection, room, about):
-        if isinstance(old.event, CarriesImage) and old.event.image is not None:
-            files.append(old.event.image.file_id)
-        await connection.execute(
-            update(event)
-            .where(event.c.room_id == room, event.c.seq == old.seq)
-            .values(payload=dump_event(old.event.scrubbed()))
-        )
+    if about is None:
+        return []
+    query = select(event).where(
+        event.c.room_id == room, or_(event.c.seq == about, event.c.about == about)
+    )
+    olds = [_stored(row) for row in (await connection.execute(query)).all()]
+    scrub = (
+        update(event)
+        .where(event.c.room_id == room, event.c.seq == bindparam("old_seq"))
+        .values(payload=bindparam("scrubbed"))
+    )
+    changes = [{"old_seq": o.seq, "scrubbed": dump_event(o.event.scrubbed())} for o in olds]
+    await connection.execute(scrub, changes)
+    files = [
+        old.event.image.file_id
+        for old in olds
+        if isinstance(old.event, CarriesImage) and old.event.image is not None
+    ]
     if files:
         rows = [{"room_id": room, "file_id": file_id} for file_id in files]
         await connection.execute(insert(doomed_file), rows)
