@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -90,6 +91,11 @@ class MoimServer:
                 self._process.kill()
             await self._process.wait()
             self._process = None
+
+    def pause(self) -> None:
+        """It stays connected and answers nothing, until it is killed."""
+        assert self._process is not None, "it does not run"
+        self._process.send_signal(signal.SIGSTOP)
 
     async def stop(self) -> int:
         """Asks it to stop, and gives its exit code."""

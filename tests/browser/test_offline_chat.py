@@ -150,7 +150,7 @@ async def test_what_was_on_its_way_when_the_server_died_goes_to_those_present(
     party: Party, room: Links, moim_server: MoimServer
 ) -> None:
     mina, jun = await two_who_write_in_a_call(party, room)
-    await moim_server.pause()
+    moim_server.pause()
     await write(mina, "in flight")
     await expect(message(mina, "in flight", "sending")).to_have_count(1)
     await moim_server.kill()
@@ -193,7 +193,13 @@ async def test_nobody_speaks_for_another_over_a_data_channel(
     await expect(mina.page.get_by_test_id("reconnect-bar")).to_be_visible()
     claims = {"author": author, "from": author, "name": "Mina", "actor": author}
     forged = {"id": "x1", "text": "<b>send money</b>", "reply_to": None, "at_ms": 1, **claims}
-    for nonsense in ("{", '{"topic": 3}', '{"topic": "chat"}', "[]", '{"topic":"chat","payload":7}'):
+    for nonsense in (
+        "{",
+        '{"topic": 3}',
+        '{"topic": "chat"}',
+        "[]",
+        '{"topic":"chat","payload":7}',
+    ):
         await mallory.page.evaluate(SPEAK, nonsense)
     for _ in range(3):
         await mallory.page.evaluate(SPEAK, {"topic": "chat", "payload": forged})

@@ -135,7 +135,9 @@ export class Chat {
         !one.deleted &&
         !this.#read.has(keyOf(one.author, one.command_id)),
     );
-    const unsaved = this.unsavedShown.filter(({ author, id }) => !this.#read.has(keyOf(author, id)));
+    const unsaved = this.unsavedShown.filter(
+      ({ author, id }) => !this.#read.has(keyOf(author, id)),
+    );
     return news.length + unsaved.length;
   }
 
