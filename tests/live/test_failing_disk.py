@@ -1,5 +1,8 @@
 """When the disk is full or the database fails, nothing is acked and nothing has happened."""
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import text
 
@@ -71,3 +74,29 @@ async def test_a_grace_that_could_not_be_written_is_over_a_little_later(
     house.clock.advance(2)
     await settled(room)
     assert room.fold.find(JUN) is None
+
+
+async def test_a_room_that_cannot_be_read_keeps_no_other_from_its_start(house: House) -> None:
+    registry = await house.registry()
+    made = [await registry.create(MINA, name, listed=False) for name in ("Broken", "Tea")]
+    for one in made:
+        await Browser(one, MINA).join()
+    broken, tea = (one.fold for one in made)
+    await registry.stop()
+    await _run(
+        house,
+        "UPDATE event SET type = 'from.the.future' "
+        "WHERE seq = 1 AND room_id = (SELECT id FROM room WHERE name = 'Broken')",
+    )
+
+    again = await house.registry()
+    await asyncio.wait_for(_until(lambda: again.opened(tea.id) is not None), 5)
+    assert again.opened(broken.id) is None
+    with pytest.raises(Unavailable):
+        await again.open(broken.id)
+    await again.stop()
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():  # noqa: ASYNC110 - the database tells nobody
+        await asyncio.sleep(0.01)

@@ -13,7 +13,7 @@ from moim.live.outgoing import goodbye
 from moim.live.room import LiveRoom, Tools
 from moim.meeting.conduct import Create
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
-from moim.meeting.ids import SYSTEM, CommandId, Identity, RoomId
+from moim.meeting.ids import SYSTEM, CommandId, FileId, Identity, RoomId
 from moim.storage.rooms import Rooms
 
 IDLE_S = 30
@@ -45,12 +45,24 @@ class Registry:
     async def _resume(self) -> None:
         try:
             for row in await self._rooms.occupied():
-                await self.open(row.id)
+                await self._resume_room(row.id)
             for room_id, file_id in await self._tools.journal.doomed():
-                await self._tools.files.delete(room_id, file_id)
-                await self._tools.journal.gone(room_id, file_id)
-        except (Unavailable, OSError) as error:
+                await self._delete(room_id, file_id)
+        except Unavailable as error:
             _log.warning("resume_failed", cause=str(error))
+
+    async def _resume_room(self, room_id: RoomId) -> None:
+        try:
+            await self.open(room_id)
+        except Unavailable as error:  # its own trouble, and no other room's
+            _log.warning("room_not_resumed", room=room_id, cause=str(error))
+
+    async def _delete(self, room_id: RoomId, file_id: FileId) -> None:
+        try:
+            await self._tools.files.delete(room_id, file_id)
+            await self._tools.journal.gone(room_id, file_id)
+        except (Unavailable, OSError) as error:
+            _log.warning("file_not_deleted", room=room_id, cause=str(error))
 
     def say_goodbye(self) -> None:
         """Tell everybody that the server stops, and close their sockets. They will come back."""
