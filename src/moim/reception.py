@@ -65,6 +65,8 @@ class Reception:
     async def become_host(self, slug: str, identity: Identity, secret: str) -> None:
         """Exchange the secret of a host link for the role. Raises: `host_link_invalid`."""
         room = await self._registry.find(slug)
+        if room.fold.is_host(identity):
+            return  # who looks at a link that they made leaves it to whom it is for
         command_id = await self._links.use(room.fold.id, secret, identity, self._clock.now_ms())
         grant = GrantRole(identity=identity, role=Role.HOST)
         room = await self._registry.open(room.fold.id)

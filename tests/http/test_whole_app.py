@@ -48,7 +48,7 @@ def start_of(page: httpx.Response) -> dict[str, Any]:
 
 async def test_a_room_is_made_listed_entered_and_shared(tmp_path: Path) -> None:
     app = create_app(settings(tmp_path))
-    async with running(app) as mina, browser(app) as jun:
+    async with running(app) as mina, browser(app) as jun, browser(app) as sora:
         made = await send(mina, await mina.get("/"), name="금요일 차 모임", visibility="listed")
         assert made.status_code == 303
         start = start_of(await mina.get(made.headers["location"]))
@@ -62,9 +62,20 @@ async def test_a_room_is_made_listed_entered_and_shared(tmp_path: Path) -> None:
         link = start["host_link"]
         entered = await send(jun, await jun.get(link))
         assert start_of(await jun.get(entered.headers["location"]))["me"]["role"] == "host"
-        used = await send(mina, await mina.get(link))
+        used = await send(sora, await sora.get(link))
         assert used.status_code == 404
         assert "host link" in said(parse(used.text))
+
+
+async def test_a_host_who_tries_their_own_link_leaves_it_to_whom_it_is_for(tmp_path: Path) -> None:
+    app = create_app(settings(tmp_path))
+    async with running(app) as mina, browser(app) as jun:
+        made = await send(mina, await mina.get("/"), name="Tea")
+        room = made.headers["location"]
+        link = start_of(await mina.get(room))["host_link"]
+        assert (await send(mina, await mina.get(link))).status_code == 303
+        assert (await send(jun, await jun.get(link))).status_code == 303
+        assert start_of(await jun.get(room))["me"]["role"] == "host"
 
 
 async def test_rooms_and_roles_outlive_the_server(tmp_path: Path) -> None:
