@@ -21,7 +21,7 @@ import { Questions } from "./questions.svelte.ts";
 import { codeOf, REFUSALS } from "./refusals.ts";
 import { RemoteMedia } from "./remote.svelte.ts";
 import type { Remembered } from "./remembered.svelte.ts";
-import type { Seat } from "./seat.ts";
+import { rememberSeat, type Seat } from "./seat.ts";
 import type { Sound } from "./sounds.ts";
 import { Stage } from "./stage.svelte.ts";
 import type { Start } from "./start.ts";
@@ -85,6 +85,7 @@ export class Call {
   #keepers = new Map<unknown, Keeper>();
   #endings: (() => void)[] = [];
   #closed = false;
+  #name: string;
   #clockSkew_ms = 0;
 
   /**
@@ -110,6 +111,7 @@ export class Call {
   ) {
     this.#visit = visit;
     this.seat = seat;
+    this.#name = seat.name;
     this.start = visit.start;
     this.remembered = visit.remembered;
     this.local = visit.local;
@@ -403,7 +405,15 @@ export class Call {
     this.stage.follow();
     this.#publishing.reconcile();
     const name = findSeat(room, seat.identity)?.name;
-    if (name !== undefined) this.link.rename(name);
+    if (name !== undefined) this.#comeBackAs(name);
+  }
+
+  /** A reconnect and a reload join under the name that one has now. */
+  #comeBackAs(name: string): void {
+    this.link.rename(name);
+    if (name === this.#name || this.#closed) return;
+    this.#name = name;
+    rememberSeat(this.room.slug, { ...this.seat, name });
   }
 
   /**
