@@ -87,7 +87,8 @@ def create_app(
         {
             socketio.NAMESPACE: settings.command_max_bytes,
             apps.NAMESPACE: settings.app_event_max_bytes,
-        }
+        },
+        settings.connections_per_address,
     )
     socketio.SocketIoDoor(engine, door)
     apps.Apps(engine, door, _app_limits(settings))

@@ -10,6 +10,7 @@ from socketio import packet
 from moim.meeting.errors import ErrorCode
 from moim.signalling.engine import Engine
 from moim.signalling.packets import refused_name, strict_packets
+from moim.signalling.rates import Places
 
 MIB = 1024 * 1024
 
@@ -17,7 +18,7 @@ MIB = 1024 * 1024
 @pytest.fixture
 async def engine() -> AsyncIterator[Engine]:
     """With one open transport, `slow`, that nothing takes packets from."""
-    engine = Engine({"/": MIB})
+    engine = Engine({"/": MIB}, connections_per_address=2)
     engine.server.eio.sockets["slow"] = AsyncSocket(engine.server.eio, "slow")
     yield engine
     await engine.stop()
@@ -48,6 +49,30 @@ async def test_one_answer_that_is_larger_than_the_bound_arrives(engine: Engine) 
     await answer(engine, 20 * MIB)
     assert len(waiting(engine)) == 1
     assert engine.alive("slow")
+
+
+def from_address(host: str) -> dict[str, Any]:
+    return {"asgi.scope": {"type": "http", "client": (host, 4000)}}
+
+
+async def test_one_address_leaves_a_limited_number_of_transports_open(engine: Engine) -> None:
+    for number in range(4):
+        assert await engine._connected(f"t{number}", from_address(f"2001:db8::{number}")) is None
+    assert await engine._connected("t4", from_address("2001:db8::4")) is False
+    assert await engine._connected("t5", from_address("192.0.2.5")) is None
+    await engine._disconnected("t0", "gone")
+    await engine._disconnected("t0", "gone")
+    assert await engine._connected("t6", from_address("2001:db8::6")) is None
+    assert await engine._connected("t7", from_address("2001:db8::7")) is False
+
+
+def test_connections_of_one_customer_count_together() -> None:
+    places = Places(1)
+    assert places.take("2001:db8::1")
+    assert not places.take("2001:db8::2")
+    assert places.take("2001:db8:0:1::2")
+    places.give_back("2001:db8::1")
+    assert places.take("2001:db8::2")
 
 
 def test_attachments_count_for_the_size_of_their_packet() -> None:

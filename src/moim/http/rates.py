@@ -1,12 +1,12 @@
 """How often somebody may do what costs the server something: token buckets, bounded in number."""
 
-import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
 from starlette.requests import HTTPConnection
 
+from moim.household import household
 from moim.meeting.errors import ErrorCode, Refused
 
 MOST_KEYS = 10_000
@@ -41,13 +41,4 @@ class Rate:
 def address_of(connection: HTTPConnection) -> str:
     """The address that limits count by: an IPv6 customer has a whole /64. Proxies that are not
     trusted never get this far, see `wiring`."""
-    host = connection.client.host if connection.client else ""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    return household(connection.client.host if connection.client else "")

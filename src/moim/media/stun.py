@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from moim.household import household
+
 MAGIC_COOKIE: Final = 0x2112A442
 HEADER_BYTES: Final = 20
 MAX_REQUEST_BYTES: Final = 1280
@@ -220,7 +222,7 @@ class AnswerLimit:
 
     def allows(self, host: str, now: float) -> bool:
         """Count one answer to a host at a monotonic time in seconds; false when it is too many."""
-        key = _household(host)
+        key = household(host)
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = _Bucket(self._burst, now)
@@ -234,13 +236,6 @@ class AnswerLimit:
 
     def __len__(self) -> int:
         return len(self._buckets)
-
-
-def _household(host: str) -> str:
-    ip = _unmapped(host)
-    if ip.version == 6:
-        return str(ipaddress.ip_network((ip, 64), strict=False))
-    return str(ip)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from engineio.payload import Payload
 from starlette.types import Message, Receive, Scope, Send
 
 from moim.signalling.packets import strict_packets
+from moim.signalling.rates import Places
 
 PING_INTERVAL_S = 10
 PING_TIMEOUT_S = 10
@@ -39,7 +40,7 @@ _silent.propagate = False
 class Engine:
     """A Socket.IO server as an ASGI app to be mounted; it does not look at its path."""
 
-    def __init__(self, most_bytes: Mapping[str, int]) -> None:
+    def __init__(self, most_bytes: Mapping[str, int], connections_per_address: int) -> None:
         """`most_bytes` is the largest packet of each namespace."""
         self.server = _Server(
             self._send,
@@ -56,6 +57,11 @@ class Engine:
             engineio_logger=_silent,
         )
         self._errands: set[asyncio.Task[None]] = set()
+        # Doors count who has come in, and say so when there are too many. These stand outside, and
+        # are twice as many for those who are on their way in or out.
+        self._places = Places(2 * connections_per_address)
+        self._hosts: dict[str, str] = {}
+        """By transport: who opened it."""
         self._queued_bytes: dict[str, int] = {}
         """By transport: what was queued since its queue was empty last."""
         self._library = dict(self.server.eio.handlers)
@@ -63,10 +69,17 @@ class Engine:
         self.server.eio.on("disconnect", self._disconnected)
 
     async def _connected(self, socket_id: str, environ: dict[str, Any]) -> Any:
+        host, _ = environ["asgi.scope"].get("client") or ("", 0)
+        if not self._places.take(host):
+            return False
+        self._hosts[socket_id] = host
         self.close_unused(socket_id, UNUSED_AT_FIRST_S)
         return await self._library["connect"](socket_id, environ)
 
     async def _disconnected(self, socket_id: str, reason: str) -> None:
+        host = self._hosts.pop(socket_id, None)
+        if host is not None:
+            self._places.give_back(host)
         await self._library["disconnect"](socket_id, reason)
         self._queued_bytes.pop(socket_id, None)
         socket = self.server.eio.sockets.get(socket_id)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from moim.household import household
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -35,7 +37,7 @@ class Bucket:
 
 
 class Places:
-    """How many connections each address has open."""
+    """How many connections each household has open."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -44,8 +46,9 @@ class Places:
         """Set while nobody is connected."""
         self.emptied.set()
 
-    def take(self, address: str) -> bool:
+    def take(self, host: str) -> bool:
         """Count one more; false when there are too many already."""
+        address = household(host)
         taken = self._taken.get(address, 0)
         if taken >= self._most:
             return False
@@ -53,8 +56,9 @@ class Places:
         self.emptied.clear()
         return True
 
-    def give_back(self, address: str) -> None:
+    def give_back(self, host: str) -> None:
         """One less."""
+        address = household(host)
         left = self._taken.get(address, 0) - 1
         if left > 0:
             self._taken[address] = left
