@@ -19,6 +19,7 @@ EN = TEXTS["en"]
 REGION = {"en": "en-GB", "ko": "ko-KR"}
 ROOMS = "**/api/rooms"
 POLL_MS = 5_000
+ODD_NAME = 'A & B\'s "new" 방'
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
@@ -131,9 +132,9 @@ async def test_a_room_that_is_new_appears_and_one_that_is_locked_says_so(
 ) -> None:
     page = await watched(readers, site)
     async with aclosing(await new_browser(site.url)) as own:
-        slug = await create_room(own, "<b>New</b>")
+        slug = await create_room(own, ODD_NAME)
         await page.clock.run_for(POLL_MS)
-        row = page.get_by_role("link", name="<b>New</b>")
+        row = page.get_by_role("link", name=ODD_NAME)
         await expect(row).to_contain_text(EN.nobody_inside)
         async with Caller(own, slug, "Mina") as mina:
             await mina.command("room.lock")

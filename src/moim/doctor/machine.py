@@ -1,7 +1,4 @@
-"""What `moim doctor` looks at: each finding is a fact in words and, where needed, what to do.
-
-Nothing outside this machine is asked.
-"""
+"""The machine under moim: Python, data folder, disk, clock, ports. Nothing outside it is asked."""
 
 import asyncio
 import os
@@ -12,20 +9,15 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from moim import platform
+from moim.doctor.finding import BAD, NOTE, OK, Finding
 from moim.listening import ListenError, listen, listen_udp
 from moim.media import stun
 from moim.settings import Settings, SettingsError, signing_key, variable_of
-
-OK: Final = "ok"
-NOTE: Final = "note"
-BAD: Final = "fault"
-Level = Literal["ok", "note", "fault"]
 
 OLDEST_PYTHON: Final = (3, 11)
 LITTLE_DISK_BYTES: Final = 1024**3
@@ -35,21 +27,8 @@ CLOCK_TOLERANCE_S: Final = 120
 PATIENCE_S: Final = 2
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: how it is, which it is, and words for a person."""
-
-    level: Level
-    what: str
-    words: str
-
-
-async def examine(settings: Settings) -> list[Finding]:
-    """Look at everything, in the order in which a start would need it."""
-    return [finding async for finding in _findings(settings)]
-
-
-async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+async def examine(settings: Settings) -> AsyncIterator[Finding]:
+    """Look at everything here, in the order in which a start would need it."""
     yield python()
     yield data_folder(settings)
     yield disk(settings.data_dir)
