@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.bootstrap import network
+from tools.bootstrap import debian, network
 from tools.bootstrap.places import venv_program
 from tools.bootstrap.steps import StepFailed, Word, quietly, step
 
@@ -36,9 +36,12 @@ def ensure_chromium() -> Path:
         return Path(named)
     if found := _installed():
         return found
-    if _is_root() and shutil.which("apt-get"):
+    if debian.can_install():
         with step("Chromium and a Korean font from the system's packages"):
-            _apt_install("chromium", "fonts-noto-cjk")
+            try:
+                debian.install("chromium", "fonts-noto-cjk")
+            except StepFailed as error:
+                print(error, file=sys.stderr)  # not the end: Playwright may still have one
         if found := _installed():
             return found
     try:
@@ -50,7 +53,7 @@ def ensure_chromium() -> Path:
                 "install",
                 "chromium",
             ]
-            if _is_root() and shutil.which("apt-get"):
+            if debian.can_install():
                 install.append("--with-deps")
             quietly(install, env=network.environment())
     except StepFailed as error:
@@ -93,17 +96,3 @@ def _runs(program: Path) -> bool:
     except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0 and "hrom" in done.stdout
-
-
-def _is_root() -> bool:
-    return sys.platform != "win32" and os.geteuid() == 0
-
-
-def _apt_install(*packages: str) -> None:
-    env = {**network.environment(), "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        quietly(["apt-get", "update", "-qq"], env=env)
-        quietly(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=env)
-    except StepFailed as error:
-        # Not the end: Playwright may still have one.
-        print(error, file=sys.stderr)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tools.bootstrap import checks, network, node, python
+from tools.bootstrap import checks, debian, network, node, python
 from tools.bootstrap.chromium import ensure_chromium
 from tools.bootstrap.places import BUILT_CLIENT, ROOT, TOOLS, UV, VENV, WEB, WINDOWS, venv_program
 from tools.bootstrap.steps import StepFailed, Word, quietly, seconds_since, step
@@ -96,6 +96,9 @@ def everything(_: Sequence[str]) -> int:
     if chromium:
         browser = checks.pytest("browser tests", "browser", "browser", CHROMIUM=str(chromium[0]))
         count += checks.run(browser, env, show=True)
+        debian.ensure_programs()
+        across = checks.pytest("network tests", "network", "network", CHROMIUM=str(chromium[0]))
+        count += checks.run(across, env, show=True)
     return _close(count, begun)
 
 
