@@ -1,6 +1,7 @@
 """Turns a template and a reader into a page in the reader's language."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -57,6 +58,25 @@ class Files:
         return self.links.to(self.own.path(LOADING))
 
 
+@cache
+def _compiled(*, dev: bool) -> Environment:
+    """The templates, compiled once a process: they are the package's own, the same for each app.
+
+    One that does not parse stops the start.
+    """
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=dev,
+    )
+    for name in templates.list_templates():
+        templates.get_template(name)
+    return templates
+
+
 class Pages:
     """The templates. An undefined name in one is an error, and everything is escaped."""
 
@@ -64,16 +84,7 @@ class Pages:
         self._assets = assets
         self._own = own
         self._public_url = public_url
-        self._templates = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=dev,
-        )
-        for name in self._templates.list_templates():
-            self._templates.get_template(name)  # a template that does not parse stops the start
+        self._templates = _compiled(dev=dev)
 
     def links(self, request: Request) -> Links:
         """The addresses for this reader."""
