@@ -19,7 +19,8 @@ from watchfiles import Change, DefaultFilter, awatch
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "moim"
 BUILT = SOURCE / "http" / "static" / "app"
-READ_ANEW = (BUILT, SOURCE / "http" / "templates")
+# The folder of the build, too: the first build makes it.
+READ_ANEW = (BUILT.parent, SOURCE / "http" / "templates")
 WEB = ROOT / "web"
 VITE = WEB / "node_modules" / "vite" / "bin" / "vite.js"
 # A process that does not stop by then is killed: whatever it held is in the journal.

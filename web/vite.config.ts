@@ -7,6 +7,7 @@ import { devReload } from "./dev.config.ts";
 import { licenses } from "./licenses.config.ts";
 import { messages } from "./messages.config.ts";
 import { precompress } from "./precompress.config.ts";
+import { remember } from "./remember.config.ts";
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -24,7 +25,10 @@ export default defineConfig(({ mode }) => ({
   // Relative addresses: moim works under any sub-path without a second build.
   base: "./",
   publicDir: false,
-  plugins: [messages(), svelte(), licenses(), mode === "production" ? precompress() : devReload()],
+  plugins:
+    mode === "production"
+      ? [messages(), svelte(), licenses(), precompress()]
+      : [messages(), remember(svelte()), licenses(), devReload()],
   build: {
     outDir: here("../src/moim/http/static/app"),
     // While watching, a page may still load the files of the build before this one.

@@ -150,7 +150,7 @@ async def test_the_test_sound_is_heard_through_the_chosen_speaker(
     await expect(mina.page.get_by_text(said("test_sound_playing"))).to_be_visible()
 
     async def heard() -> bool:
-        return bool(await mina.page.evaluate("() => tested.loudest > 0.05"))
+        return bool(await mina.page.evaluate("() => window.tested?.loudest > 0.05"))
 
     await until(heard, "the three notes")
     assert await mina.page.evaluate("() => tested.sink") == chosen

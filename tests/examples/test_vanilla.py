@@ -18,7 +18,7 @@ from tests.browser.person import Person, until
 from tests.browser.server import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vanilla"
-START_S = 30.0
+START_S = 60.0
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 

@@ -20,7 +20,7 @@ from tools.bootstrap.places import ROOT, UV
 
 pytestmark = pytest.mark.packaging
 
-START_S = 30.0
+START_S = 60.0
 APP = "moim/http/static/app"
 
 
