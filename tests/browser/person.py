@@ -14,7 +14,7 @@ from playwright.async_api import Locator, Page, expect
 WAIT_S = 15.0
 STEP_S = 0.1
 
-_INBOUND = """
+INBOUND = """
 async () => {
   const found = [];
   for (const [index, peer] of window.testPeers.entries()) {
@@ -96,7 +96,7 @@ class Person:
     # What truly arrives
 
     async def inbound(self) -> list[Inbound]:
-        found: list[dict[str, Any]] = await self.page.evaluate(_INBOUND)
+        found: list[dict[str, Any]] = await self.page.evaluate(INBOUND)
         return [Inbound(**entry) for entry in found]
 
     async def frames(self) -> dict[str, int]:

@@ -90,13 +90,13 @@ def everything(_: Sequence[str]) -> int:
     processes = checks.pytest("tests of killed processes", "processes", "processes and not browser")
     count += checks.run(processes, env, show=True)
     count += checks.run(checks.pytest("packaging tests", "packaging", "packaging"), env, show=True)
+    debian.ensure_programs()
     chromium: list[Path] = []
     missing = _tried("Chromium", lambda: chromium.append(ensure_chromium()))
     count += missing
     if chromium:
         browser = checks.pytest("browser tests", "browser", "browser", CHROMIUM=str(chromium[0]))
         count += checks.run(browser, env, show=True)
-        debian.ensure_programs()
         across = checks.pytest("network tests", "network", "network", CHROMIUM=str(chromium[0]))
         count += checks.run(across, env, show=True)
     return _close(count, begun)

@@ -17,6 +17,7 @@ from tools.bootstrap.steps import StepFailed, Word, quietly, step
 # The program that a test starts, and the package that brings it.
 PROGRAMS = {
     "caddy": "caddy",
+    "firefox-esr": "firefox-esr",
     "ip": "iproute2",
     "nft": "nftables",
     "nginx": "nginx-light",
