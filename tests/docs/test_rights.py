@@ -23,6 +23,7 @@ FIELDS: dict[str, object] = {
     "name": "Tea",
     "role": "host",
     "seq": 1,
+    "sign": "clap",
     "source": "microphone",
     "speaking": True,
     "text": "hi",

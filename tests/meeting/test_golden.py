@@ -14,7 +14,7 @@ import pytest
 from moim.meeting import conduct, tracks
 from moim.meeting import membership as m
 from moim.meeting.feature import Stored
-from moim.meeting.features import chat, hand
+from moim.meeting.features import chat, hand, recording
 from moim.meeting.ids import SYSTEM, FileId, Role, ShareMode, Source
 from moim.meeting.images import AddImage, Image
 from moim.meeting.rules import apply, dump_room, load_room, load_stored, snapshot
@@ -41,7 +41,7 @@ def people() -> World:
 
 
 def media() -> World:
-    """Publishing, muting, being muted, sharing, leaving."""
+    """Publishing, muting, being muted, sharing, recording, leaving."""
     world = World().join(MINA, JUN, SORA)
     for identity in (MINA, JUN):
         world.do(identity, tracks.Publish(source=Source.MICROPHONE, muted=False))
@@ -54,6 +54,9 @@ def media() -> World:
     world.do(JUN, tracks.Unpublish(source=Source.SCREEN_SHARE))
     world.do(JUN, tracks.Unmute(source=Source.MICROPHONE))
     world.do(JUN, tracks.Mute(source=Source.MICROPHONE))
+    for identity in (MINA, JUN, SORA):
+        world.do(identity, recording.StartRecording())
+    world.do(JUN, recording.StopRecording())
     world.do(SORA, m.Leave())
     return world
 

@@ -11,7 +11,7 @@ from moim.meeting import conduct, tracks
 from moim.meeting import membership as m
 from moim.meeting.errors import Refused
 from moim.meeting.feature import Command, Limits, Stored
-from moim.meeting.features import chat, hand
+from moim.meeting.features import chat, hand, recording
 from moim.meeting.ids import HOSTS, SYSTEM, FileId, Identity, Role, ShareMode, Source
 from moim.meeting.images import AddImage, Image
 from moim.meeting.model import Room
@@ -58,6 +58,8 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(conduct.Unlock),
     st.builds(hand.RaiseHand),
     st.builds(hand.LowerHand, identity=st.none() | people),
+    st.builds(recording.StartRecording),
+    st.builds(recording.StopRecording, identity=st.none() | people),
     st.builds(
         chat.SendMessage,
         text=st.sampled_from(["hello", "안녕하세요", ""]),

@@ -9,7 +9,7 @@ from moim.meeting import conduct, tracks
 from moim.meeting import membership as m
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Limits
-from moim.meeting.features import chat, hand
+from moim.meeting.features import chat, hand, recording
 from moim.meeting.ids import SYSTEM, FileId, Identity, Role, Source
 from moim.meeting.images import AddImage, Image
 from moim.meeting.passing import SendSignal, SetSpeaking, relay
@@ -120,6 +120,7 @@ def test_the_last_host_cannot_step_down() -> None:
         m.EndMeeting(),
         tracks.MuteOther(identity=MINA, source=MIC),
         hand.LowerHand(identity=MINA),
+        recording.StopRecording(identity=MINA),
     ],
     ids=lambda command: command.name_on_wire,
 )
@@ -153,6 +154,18 @@ def test_hands_are_a_queue_and_raising_twice_keeps_the_place() -> None:
     assert hand.hand.of(world.room).queue == (SORA,)
     world.do(SORA, m.Leave())
     assert hand.hand.of(world.room).queue == ()
+
+
+def test_everybody_says_that_they_record_and_a_host_ends_it_but_begins_none() -> None:
+    world = World().join(MINA, JUN, SORA)
+    for identity in (JUN, SORA, JUN):
+        world.do(identity, recording.StartRecording())
+    assert recording.recording.of(world.room).by == (JUN, SORA)
+    stopped = world.do(MINA, recording.StopRecording(identity=JUN))
+    assert [one.event for one in stopped] == [recording.RecordingStopped(identity=JUN, by=MINA)]
+    assert world.do(MINA, recording.StopRecording(identity=JUN)) == []
+    world.do(SORA, m.Leave())
+    assert recording.recording.of(world.room).by == ()
 
 
 def test_a_deleted_message_leaves_a_tombstone_with_its_number() -> None:

@@ -1,4 +1,4 @@
-"""What passes by: signals of the mesh, who is speaking, who is typing. No number, no journal.
+"""What passes by: signals of the mesh, who is speaking or typing, applause. No number, no journal.
 
 It may be lost. Offers, answers and candidates therefore carry `(epoch, n)`, are acknowledged by the
 receiving browser (`signal.ack`) and sent again by the other until then.
@@ -61,7 +61,15 @@ class SetTyping(Passing):
     typing: bool
 
 
-PASSING: tuple[type[Passing], ...] = (SendSignal, AckSignal, SetSpeaking, SetTyping)
+class SendReaction(Passing):
+    """A sign that floats over one's own picture for a moment."""
+
+    name_on_wire: ClassVar[str] = "reaction.send"
+    type: ClassVar[str] = "reaction"
+    sign: Literal["thumbs_up", "clap", "heart", "laugh", "surprise", "celebrate"]
+
+
+PASSING: tuple[type[Passing], ...] = (SendSignal, AckSignal, SetSpeaking, SetTyping, SendReaction)
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ export class Call {
   }
 
   /** Said and forgotten, when the server is there. */
-  pass(name: "speaking.set" | "typing.set", fields: object): void {
+  pass(name: "speaking.set" | "typing.set" | "reaction.send", fields: object): void {
     this.link.pass(name, fields);
   }
 

@@ -1,15 +1,26 @@
 /** Soft sounds made on the spot, so that no file is loaded: two notes each, under 0.3 s. */
 
-export type Sound = "join" | "leave" | "hand";
+export type Sound = "join" | "leave" | "hand" | "recording";
 
 /** Hz, one after the other. Up for coming, down for going. */
 const NOTES: Readonly<Record<Sound, readonly number[]>> = {
   join: [523.25, 659.25],
   leave: [659.25, 523.25],
   hand: [783.99, 987.77],
+  recording: [880, 880],
 };
-const GAP_S: Readonly<Record<Sound, number>> = { join: 0.09, leave: 0.09, hand: 0.08 };
-const PEAK: Readonly<Record<Sound, number>> = { join: 0.06, leave: 0.05, hand: 0.06 };
+const GAP_S: Readonly<Record<Sound, number>> = {
+  join: 0.09,
+  leave: 0.09,
+  hand: 0.08,
+  recording: 0.16,
+};
+const PEAK: Readonly<Record<Sound, number>> = {
+  join: 0.06,
+  leave: 0.05,
+  hand: 0.06,
+  recording: 0.06,
+};
 
 /** Above this many people the sounds of coming and going would be noise. */
 export const SOUNDS_UP_TO = 8;

@@ -5,6 +5,9 @@ import { details } from "./details/index.ts";
 import { hand } from "./hand/index.ts";
 import { invite } from "./invite/index.ts";
 import { people } from "./people/index.ts";
+import { picture } from "./picture/index.ts";
+import { reactions } from "./reactions/index.ts";
+import { recording } from "./recording/index.ts";
 import { settings } from "./settings/index.ts";
 import { share } from "./share/index.ts";
 import { shortcuts } from "./shortcuts/index.ts";
@@ -13,9 +16,12 @@ import { shortcuts } from "./shortcuts/index.ts";
 export const FEATURES: readonly Feature[] = [
   share,
   hand,
+  reactions,
   chat,
   people,
   invite,
+  recording,
+  picture,
   settings,
   details,
   shortcuts,

@@ -31,7 +31,12 @@ export function emptyRoom(id = ""): Room {
     meeting: null,
     participants: [],
     barred: [],
-    slices: { image: { waiting: {} }, chat: { messages: [] }, hand: { queue: [] } },
+    slices: {
+      image: { waiting: {} },
+      chat: { messages: [] },
+      hand: { queue: [] },
+      recording: { by: [] },
+    },
     streams: {},
   };
 }

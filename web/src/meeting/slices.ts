@@ -5,11 +5,13 @@ import type { Durable } from "./fold";
 import { applyChat } from "./slices/chat";
 import { applyHand } from "./slices/hand";
 import { applyImage } from "./slices/image";
+import { applyRecording } from "./slices/recording";
 
 export function applySlices(slices: Slices, event: Durable): Slices {
   return {
     image: applyImage(slices.image, event),
     chat: applyChat(slices.chat, event),
     hand: applyHand(slices.hand, event),
+    recording: applyRecording(slices.recording, event),
   };
 }

@@ -190,7 +190,10 @@ export class RoomLink extends Emitter<LinkEvents> {
   }
 
   /** Say something that may be lost. Not said at all while the server is away. */
-  pass(name: "signal.send" | "signal.ack" | "speaking.set" | "typing.set", fields: object): void {
+  pass(
+    name: "signal.send" | "signal.ack" | "speaking.set" | "typing.set" | "reaction.send",
+    fields: object,
+  ): void {
     if (this.ready) this.socket.emit(name, { id: makeId(), ...fields }, () => undefined);
   }
 

@@ -183,6 +183,7 @@ export interface Slices {
   image: ImageState;
   chat: ChatState;
   hand: HandState;
+  recording: RecordingState;
 }
 /**
  * What waits, by uploader. A viewer sees only their own.
@@ -229,6 +230,12 @@ export interface ChatMessage {
 export interface HandState {
   queue: string[];
 }
+/**
+ * Who records, first come first.
+ */
+export interface RecordingState {
+  by: string[];
+}
 export interface Commands {
   "chat.delete": DeleteMessage;
   "chat.edit": EditMessage;
@@ -244,6 +251,9 @@ export interface Commands {
   "participant.readmit": Readmit;
   "participant.remove": Remove;
   "participant.rename": Rename;
+  "reaction.send": SendReaction;
+  "recording.start": StartRecording;
+  "recording.stop": StopRecording;
   "role.grant": GrantRole;
   "room.list": ListRoom;
   "room.lock": Lock;
@@ -342,6 +352,22 @@ export interface Remove {
  */
 export interface Rename {
   name: string;
+  identity?: string | null;
+}
+/**
+ * A sign that floats over one's own picture for a moment.
+ */
+export interface SendReaction {
+  sign: "thumbs_up" | "clap" | "heart" | "laugh" | "surprise" | "celebrate";
+}
+/**
+ * Tell everybody that one's own browser records from now on.
+ */
+export interface StartRecording {}
+/**
+ * One's own recording has ended; or a host ends another's.
+ */
+export interface StopRecording {
   identity?: string | null;
 }
 /**
@@ -452,6 +478,8 @@ export interface Events {
   "participant.readmitted": ParticipantReadmitted;
   "participant.renamed": ParticipantRenamed;
   "participant.resumed": ParticipantResumed;
+  "recording.started": RecordingStarted;
+  "recording.stopped": RecordingStopped;
   "role.granted": RoleGranted;
   "room.created": RoomCreated;
   "room.listing_changed": ListingChanged;
@@ -562,6 +590,19 @@ export interface ParticipantRenamed {
 export interface ParticipantResumed {
   identity: string;
   sid: string;
+}
+/**
+ * Somebody's browser records.
+ */
+export interface RecordingStarted {
+  identity: string;
+}
+/**
+ * It no longer does. `by` is themselves or a host, whose word the recording browser obeys.
+ */
+export interface RecordingStopped {
+  identity: string;
+  by: string;
 }
 /**
  * Somebody's role in this room has changed.

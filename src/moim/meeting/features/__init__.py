@@ -4,6 +4,6 @@ from typing import Any
 
 from moim.meeting import images
 from moim.meeting.feature import Feature
-from moim.meeting.features import chat, hand
+from moim.meeting.features import chat, hand, recording
 
-FEATURES: tuple[Feature[Any], ...] = (images.image, chat.chat, hand.hand)
+FEATURES: tuple[Feature[Any], ...] = (images.image, chat.chat, hand.hand, recording.recording)
