@@ -208,6 +208,7 @@ def _options(settings: Settings) -> Options:
         allowed_origins=settings.allowed_origins,
         frame_ancestors=settings.frame_ancestors,
         trusted_proxies=settings.trusted_proxies,
+        forwarded_header=settings.forwarded_header,
         ice_servers=_ice_servers(settings),
         dev=settings.dev,
         image_max_bytes=settings.image_max_bytes,

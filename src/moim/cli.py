@@ -88,6 +88,24 @@ def serve(
         bool | None,
         typer.Option("--lan/--no-lan", help="Serve the local network over HTTPS."),
     ] = None,
+    domain: Annotated[
+        list[str] | None,
+        typer.Option("--domain", help="Name on the internet; gets a certificate for it."),
+    ] = None,
+    email: Annotated[
+        str | None, typer.Option("--email", help="Your address, for the certificate authority.")
+    ] = None,
+    agree_terms: Annotated[
+        bool | None,
+        typer.Option("--agree-terms", help="You agree to the certificate authority's terms."),
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option("--http-port", help="Port that sends HTTP on to HTTPS.")
+    ] = None,
+    cert: Annotated[
+        Path | None, typer.Option("--cert", help="Your own certificate with its chain (PEM).")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="The key of --cert.")] = None,
     data_dir: DataDir = None,
     root_path: Annotated[
         str | None, typer.Option("--root-path", help="Path that moim lives under, as /meet.")
@@ -105,6 +123,12 @@ def serve(
         port=port,
         host=host,
         lan=lan,
+        domain=domain or None,
+        acme_email=email,
+        acme_agree=agree_terms,
+        http_port=http_port,
+        cert=cert,
+        key=key,
         data_dir=data_dir,
         root_path=root_path,
         public_url=public_url,

@@ -33,15 +33,19 @@ class ListenError(Exception):
 
 @dataclass
 class Listeners:
-    """Bound sockets of one number; `udp` is empty when that port was taken or not wanted."""
+    """Bound sockets of one number; `udp` is empty when that port was taken or not wanted.
+
+    `plain` is TCP of another number: the port for HTTP beside one for HTTPS.
+    """
 
     port: int
     tcp: list[socket.socket] = field(default_factory=list)
     udp: list[socket.socket] = field(default_factory=list)
+    plain: list[socket.socket] = field(default_factory=list)
 
     def close(self) -> None:
         """Close all of them; those that were handed on and closed are passed over."""
-        for one in (*self.tcp, *self.udp):
+        for one in (*self.tcp, *self.udp, *self.plain):
             one.close()
 
 

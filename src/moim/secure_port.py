@@ -27,8 +27,11 @@ _REQUEST_LINE = re.compile(rb"[A-Z]+ (/[!-~]*) HTTP/1\.[01]\r?\n")
 _HOST = re.compile(rb"\r?\nhost:[ \t]*([A-Za-z0-9._:\[\]-]+)[ \t]*\r?\n", re.IGNORECASE)
 
 
-def secure_port(context: ssl.SSLContext) -> type[asyncio.Protocol]:
-    """Give what uvicorn takes as its `http` protocol: TLS and plain HTTP on the same sockets."""
+def secure_port(context: Callable[[], ssl.SSLContext]) -> type[asyncio.Protocol]:
+    """Give what uvicorn takes as its `http` protocol: TLS and plain HTTP on the same sockets.
+
+    `context` is asked at each handshake, so that a new certificate needs no new port.
+    """
     return cast(type[asyncio.Protocol], partial(_SecurePort, context))
 
 
@@ -49,7 +52,7 @@ class _SecurePort(asyncio.Protocol):
 
     def __init__(
         self,
-        context: ssl.SSLContext,
+        context: Callable[[], ssl.SSLContext],
         *,
         config: Config,
         server_state: ServerState,
@@ -120,7 +123,7 @@ class _SecurePort(asyncio.Protocol):
             self._loop.start_tls(
                 self._transport,
                 waiting,
-                self._context,
+                self._context(),
                 server_side=True,
                 ssl_handshake_timeout=PATIENCE_S,
             )

@@ -13,7 +13,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from moim import logs, platform
-from moim.listening import ListenError, Listeners, listen, listen_udp
+from moim.front import (
+    check_agreement,
+    front_of,
+    host_to_listen_on,
+    hsts_max_age_s,
+    listen_for,
+    open_plain_port,
+    secure_origin,
+)
+from moim.listening import ListenError, Listeners, listen_udp
 from moim.settings import Settings, signing_key
 
 if TYPE_CHECKING:
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
 
     import uvicorn
 
+    from moim.front import Front
     from moim.lan import LanHost
 
 STOP_PATIENCE_S: Final = 1
@@ -79,6 +89,7 @@ def run(settings: Settings, *, say: Say, make_app: Callable[[Settings], Asgi] | 
         with steps.step("data folder ready"):
             platform.private_folder(settings.data_dir)
             signing_key(settings)
+        check_agreement(settings)
         settings, listeners = _listeners(settings, say)
         try:
             return _run(settings, listeners, steps, stop, make_app or _app)
@@ -94,8 +105,8 @@ def _app(settings: Settings) -> Asgi:
 
 def _listeners(settings: Settings, say: Say) -> tuple[Settings, Listeners]:
     """Take the ports; the settings returned hold the numbers that were had."""
-    host = "0.0.0.0" if settings.lan and settings.host == "localhost" else settings.host  # noqa: S104
-    listeners = listen(host, settings.port)
+    host = host_to_listen_on(settings)
+    listeners = listen_for(settings)
     had: dict[str, object] = {"port": listeners.port}
     had["stun_port"] = settings.stun_port or listeners.port
     if settings.stun:
@@ -116,21 +127,37 @@ def _run(
     stop: Stop,
     make_app: Callable[[Settings], Asgi],
 ) -> int:
-    certified = None
-    if settings.lan:
+    certified, front = None, None
+    if settings.secure:
         with steps.step("certificates ready"):
-            certified = _certify(settings)
+            certified = _certify(settings) if settings.lan else None
+            front = front_of(settings, steps.say)
     with steps.step("program loaded"):
         app = make_app(settings)
         watched = _Watched(app)
-        config = uvicorn_config(settings, watched, certified.context if certified else None)
+        config = _config(settings, watched, certified, front)
         server = _server(config, app, watched, steps)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        return runner.run(_serve(settings, server, listeners, steps, stop, certified))
+        return runner.run(_serve(settings, server, listeners, steps, stop, certified, front))
+
+
+def _config(
+    settings: Settings, app: Asgi, certified: "_Certified | None", front: "Front | None"
+) -> "uvicorn.Config":
+    if front is not None:
+        max_age_s = hsts_max_age_s(settings.hsts)
+        if max_age_s is not None:
+            from moim.https.hsts import StrictTransport
+
+            app = StrictTransport(app, max_age_s, front.is_public)
+        return uvicorn_config(settings, app, front.context)
+    if certified is not None:
+        return uvicorn_config(settings, app, lambda: certified.context)
+    return uvicorn_config(settings, app)
 
 
 def uvicorn_config(
-    settings: Settings, app: Asgi, context: "ssl.SSLContext | None" = None
+    settings: Settings, app: Asgi, context: "Callable[[], ssl.SSLContext] | None" = None
 ) -> "uvicorn.Config":
     """Say how uvicorn is to serve the app; with a TLS context, HTTPS and HTTP on one port."""
     import uvicorn
@@ -148,7 +175,7 @@ def uvicorn_config(
         log_config=None,
         access_log=False,
         server_header=False,
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        proxy_headers=False,  # the app reads them, see `moim.http.forwarded`
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_PATIENCE_S,
     )
@@ -161,21 +188,44 @@ async def _serve(
     steps: Steps,
     stop: Stop,
     certified: "_Certified | None",
+    front: "Front | None",
 ) -> int:
     from moim.media.stun import StunServer
 
     stop.server = server
     server.should_exit = stop.wanted
     stun = StunServer()
-    renewal = asyncio.create_task(certified.keep(settings)) if certified else None
+    renewals = [certified.keep(settings)] if certified else []
+    tasks = [asyncio.create_task(one) for one in renewals]
+    plain = await open_plain_port(listeners, front)
+
+    def announce() -> None:
+        _say_addresses(settings, steps, certified, front)
+        if front is not None:
+            tasks.append(asyncio.create_task(_for_ever(front)))
+
     try:
         await stun.start(listeners.udp)
-        await server.serve(listeners.tcp, lambda: _say_addresses(settings, steps, certified))
+        await server.serve(listeners.tcp, announce)
     finally:
         stun.stop()
-        if renewal is not None:
-            renewal.cancel()
+        for one in plain:
+            one.close()
+        for task in tasks:
+            task.cancel()
     return 0
+
+
+async def _for_ever(front: "Front") -> None:
+    """Keep the certificate; whatever fails in there, moim serves on with the one it has."""
+    import structlog
+
+    while True:
+        try:
+            await front.keep()
+        except Exception:
+            structlog.get_logger(__name__).exception("certificate.keeper_failed")
+            await asyncio.sleep(CERTIFICATE_CHECK_S)
 
 
 class _Watched:
@@ -287,16 +337,25 @@ def own_url(settings: Settings) -> str:
     """Give the address of moim for links: the public one, or the one on this machine."""
     if settings.public_url:
         return settings.public_url + settings.root_path
+    if settings.domain:
+        return secure_origin(settings.domain[0], settings.port) + settings.root_path
     host = settings.host
     if host in ("0.0.0.0", "::", "*", "127.0.0.1", "::1"):  # noqa: S104 - compared, not bound
         host = "localhost"
+    if settings.cert is not None:
+        return secure_origin(host, settings.port) + settings.root_path
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.root_path}"
 
 
-def _say_addresses(settings: Settings, steps: Steps, certified: _Certified | None) -> None:
+def _say_addresses(
+    settings: Settings, steps: Steps, certified: _Certified | None, front: "Front | None"
+) -> None:
     steps.done()
     steps.say("")
-    steps.say(f"Open  {own_url(settings)}")
+    url = own_url(settings)
+    if front is not None and front.names and not settings.public_url:
+        url = secure_origin(front.names[0], settings.port) + settings.root_path
+    steps.say(f"Open  {url}")
     if certified is not None:
         _say_lan(settings, steps.say, certified)
     steps.say("Ctrl-C stops moim.")

@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -47,6 +48,10 @@ def _split(value: object) -> object:
         return tuple(part for part in re.split(r"[\s,]+", value) if part)
     return value
 
+
+_DOMAIN = re.compile(
+    r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9-]{1,62}[a-z0-9]"
+)
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -86,13 +91,57 @@ class Settings(BaseSettings):
         description="Name or address to listen on; `0.0.0.0` or `::` is every one. Browsers give a "
         "camera to pages over HTTPS or on localhost only.",
     )
-    port: Port = Field(
-        default=3000,
-        description="TCP port of the pages and sockets; 0 takes any free one.",
-    )
     lan: bool = Field(
         default=False,
         description="Serve the local network: listens everywhere, with HTTPS from a local CA.",
+    )
+    domain: Names = Field(
+        default=(),
+        description="Names of this server on the internet, such as `meet.example.org`: listens "
+        "everywhere, with HTTPS from a public certificate authority.",
+    )
+    acme_email: str | None = Field(
+        default=None,
+        description="Address at which the certificate authority of `MOIM_DOMAIN` may reach you.",
+    )
+    acme_agree: bool = Field(
+        default=False,
+        description="You agree to the terms of the certificate authority of `MOIM_DOMAIN`.",
+    )
+    acme_directory: str = Field(
+        default="https://acme-v02.api.letsencrypt.org/directory",
+        description="The certificate authority: address of its ACME directory (RFC 8555).",
+    )
+    acme_ca_file: Path | None = Field(
+        default=None,
+        description="Certificate that vouches for the ACME directory itself, where that is a "
+        "private one.",
+    )
+    cert: Path | None = Field(
+        default=None,
+        description="Your own certificate with its chain (PEM): listens everywhere, with HTTPS. "
+        "Read again when it changes.",
+    )
+    key: Path | None = Field(
+        default=None,
+        description="The key of `MOIM_CERT`, when it is not in the same file.",
+        json_schema_extra={"default_text": "the file of `MOIM_CERT`"},
+    )
+    port: Port = Field(
+        default_factory=lambda done: 443 if done.get("domain") else 3000,
+        description="TCP port of the pages and sockets; 0 takes any free one.",
+        json_schema_extra={"default_text": "`3000`; `443` with `MOIM_DOMAIN`"},
+    )
+    http_port: Port | None = Field(
+        default_factory=lambda done: 80 if done.get("domain") else None,
+        description="TCP port that sends plain HTTP on to HTTPS, and where the certificate "
+        "authority looks; the world must see it as port 80.",
+        json_schema_extra={"default_text": "`80` with `MOIM_DOMAIN`, else none"},
+    )
+    hsts: str = Field(
+        default="auto",
+        description="Strict-Transport-Security: `auto` is 180 days where moim itself shows a "
+        "certificate that browsers trust, a number is other seconds there, `off` is never.",
     )
     root_path: str = Field(
         default="",
@@ -106,8 +155,13 @@ class Settings(BaseSettings):
     )
     trusted_proxies: Names = Field(
         default=("127.0.0.1", "::1"),
-        description="Addresses or networks of proxies whose X-Forwarded-* headers are believed; "
-        "`*` is all.",
+        description="Addresses or networks of proxies whose word on the visitor is believed; "
+        "`unix` is whoever comes by a Unix socket, `*` is all.",
+    )
+    forwarded_header: Literal["x-forwarded", "forwarded"] = Field(
+        default="x-forwarded",
+        description="Which headers those proxies write: `X-Forwarded-*`, or `Forwarded` "
+        "(RFC 7239). The other kind is never believed.",
     )
     allowed_origins: Names = Field(
         default=(),
@@ -209,6 +263,11 @@ class Settings(BaseSettings):
     )
 
     @property
+    def secure(self) -> bool:
+        """Whether moim itself speaks HTTPS."""
+        return self.lan or bool(self.domain) or self.cert is not None
+
+    @property
     def ca_certificate(self) -> Path:
         """Where the certificate of the local CA lies once `--lan` has made it, for download."""
         return self.data_dir / "lan" / "moim-ca.crt"
@@ -241,6 +300,67 @@ class Settings(BaseSettings):
             )
         return value
 
+    @field_validator("domain")
+    @classmethod
+    def _domain_names(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(one.lower().rstrip(".") for one in value))
+        for one in names:
+            if not _DOMAIN.fullmatch(one):
+                raise ValueError(
+                    f"{one!r} is no name on the internet; write meet.example.org (letters of other "
+                    "scripts as xn--…)"
+                )
+        if names and info.data.get("lan"):
+            raise ValueError("MOIM_LAN (--lan) is on, too; choose one of the two")
+        return names
+
+    @field_validator("acme_email")
+    @classmethod
+    def _email(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+", value):
+            raise ValueError("write one address, such as me@example.org")
+        return value
+
+    @field_validator("acme_directory")
+    @classmethod
+    def _secure_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ValueError("write the https:// address of an ACME directory")
+        return value
+
+    @field_validator("cert")
+    @classmethod
+    def _one_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None:
+            for other in ("lan", "domain"):
+                if info.data.get(other):
+                    raise ValueError(f"{variable_of(other)} is set, too; choose one of the two")
+        return value and value.expanduser().absolute()
+
+    @field_validator("key")
+    @classmethod
+    def _with_a_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and "cert" in info.data and info.data["cert"] is None:
+            raise ValueError("a key alone is of no use; set MOIM_CERT (--cert), too")
+        return value and value.expanduser().absolute()
+
+    @field_validator("http_port")
+    @classmethod
+    def _beside_https(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and not any(info.data.get(one) for one in ("lan", "domain", "cert")):
+            raise ValueError("it leads to HTTPS, and there is none; set MOIM_DOMAIN or MOIM_CERT")
+        if value and value == info.data.get("port"):
+            raise ValueError("it must be another one than MOIM_PORT")
+        return value
+
+    @field_validator("hsts")
+    @classmethod
+    def _hsts(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|off|[1-9]\d{0,9}", value):
+            raise ValueError("write auto, off or a number of seconds")
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _async_driver(cls, value: str) -> str:
@@ -268,7 +388,7 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
-            if one != "*":
+            if one not in ("*", "unix"):
                 try:
                     ipaddress.ip_network(one)
                 except ValueError:

@@ -76,7 +76,7 @@ def at_the_door(
 
     async def main() -> None:
         context = server_context(made.server)
-        config = uvicorn_config(load_settings(data_dir=folder), scheme_and_size, context)
+        config = uvicorn_config(load_settings(data_dir=folder), scheme_and_size, lambda: context)
         config.lifespan = "off"
         server = uvicorn.Server(config)
         listeners = listen("127.0.0.1", 0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from moim.http.forwarded import HeaderFamily
 from moim.http.identity import Identities
 from moim.http.images import ImageDesk
 from moim.http.links import Links
@@ -40,6 +41,7 @@ class Options:
     allowed_origins: tuple[str, ...] = ()
     frame_ancestors: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    forwarded_header: HeaderFamily = "x-forwarded"
     ice_servers: IceServers = no_ice_servers
     dev: bool = False
     image_max_bytes: int = 10 * 1024 * 1024

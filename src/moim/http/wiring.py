@@ -6,11 +6,11 @@ from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from moim.http.api import health, host_links, identities, images, rooms
 from moim.http.assets import BUILT, Assets, BuiltFiles
 from moim.http.errors import ErrorAnswers, LastResort
+from moim.http.forwarded import Forwarded
 from moim.http.headers import Policy, SecurityHeaders
 from moim.http.identity import Identities
 from moim.http.images import ImageDesk
@@ -82,6 +82,7 @@ def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
     app.add_middleware(SecurityHeaders, policy=Policy(site.options.frame_ancestors))
     app.add_middleware(SubPath, root_path=site.options.root_path)
     app.add_middleware(
-        ProxyHeadersMiddleware,
-        trusted_hosts=list(site.options.trusted_proxies),
+        Forwarded,
+        trusted=site.options.trusted_proxies,
+        family=site.options.forwarded_header,
     )
