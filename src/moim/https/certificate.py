@@ -11,7 +11,10 @@ Source: RFC 5280 (certificates), RFC 6125 section 6.4 (names), RFC 8446 section 
 a chain: the server's own first, each next one signs the one before).
 """
 
+import re
+import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -21,6 +24,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import verification
+
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 class CertificateError(Exception):
@@ -177,7 +182,15 @@ def mozilla_roots() -> tuple[x509.Certificate, ...]:
     """Read the CAs that Mozilla's browsers trust, as the package certifi carries them."""
     import certifi
 
-    return tuple(x509.load_pem_x509_certificates(Path(certifi.where()).read_bytes()))
+    found = _PEM.findall(Path(certifi.where()).read_bytes())
+    roots: list[x509.Certificate] = []
+    with warnings.catch_warnings():
+        # Some old CAs have a serial number of zero; nobody gets a new certificate from those.
+        warnings.simplefilter("error")
+        for pem in found:
+            with suppress(ValueError, UserWarning):
+                roots.append(x509.load_pem_x509_certificate(pem))
+    return tuple(roots)
 
 
 def missing_names(certificate: Certificate, wanted: Iterable[str]) -> list[str]:
