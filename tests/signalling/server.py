@@ -43,6 +43,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
         ws="websockets-sansio",
         log_config=None,
         lifespan="on",
+        proxy_headers=False,  # the app reads them, as in `moim.serve`
         timeout_graceful_shutdown=1,
     )
     server = Server(config)
