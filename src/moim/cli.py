@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the doctor found a fault, 2 a setting, a port or the data 
 
 import asyncio
 import io
+import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -226,15 +227,21 @@ async def _host_link(settings: Settings, slug: str) -> str | None:
 def doctor(
     port: Annotated[int | None, typer.Option("--port", "-p", help="Port to look at.")] = None,
     data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs, with stable ids.")] = False,
 ) -> None:
     """Look at everything that moim needs, and say what to do where something is missing."""
     from moim.doctor import BAD, examine
 
     settings = load_settings(port=port, data_dir=data_dir)
     findings = asyncio.run(examine(settings))
-    for finding in findings:
-        _say(f"{finding.level:<5} {finding.what:<14} {finding.words}")
-    if any(finding.level == BAD for finding in findings):
+    well = all(finding.level != BAD for finding in findings)
+    if as_json:
+        told = {"ok": well, "findings": [finding.as_json() for finding in findings]}
+        _say(json.dumps(told, ensure_ascii=False, indent=1))
+    else:
+        for finding in findings:
+            _say(f"{finding.level:<5} {finding.what:<14} {finding.words}")
+    if not well:
         raise typer.Exit(1)
 
 

@@ -44,7 +44,7 @@ def front_of(settings: Settings, say: Say) -> Front | None:
         from moim.https.domain import Domain
 
         folder = AcmeFolder.of(settings.data_dir, settings.acme_directory)
-        domain = Domain.load(settings.domain, folder, _authority(settings), say)
+        domain = Domain.load(settings.domain, folder, authority_of(settings), say)
         return Front(
             context=domain.served.current_context,
             keep=domain.keep,
@@ -66,7 +66,8 @@ def front_of(settings: Settings, say: Say) -> Front | None:
     return None
 
 
-def _authority(settings: Settings) -> "Authority":
+def authority_of(settings: Settings) -> "Authority":
+    """Give the certificate authority that the settings name; nothing is asked of it yet."""
     from moim.https.acme_folder import AcmeFolder
     from moim.https.authority import Authority
 
@@ -88,7 +89,7 @@ def check_agreement(settings: Settings) -> None:
     from moim.https.refusals import NotIssued
 
     try:
-        terms = asyncio.run(_authority(settings).terms())
+        terms = asyncio.run(authority_of(settings).terms())
     except NotIssued:
         terms = None
     host = urlsplit(settings.acme_directory).hostname

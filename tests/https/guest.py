@@ -19,8 +19,10 @@ _CSRF = re.compile(r'name="csrf"[^>]*value="([^"]+)"')
 class Guest:
     """One seat in one room."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, slug: str, cookie: str) -> None:
         self._socket = socket
+        self.slug = slug
+        self.cookie = cookie
         self._numbers = 0
 
     async def command(self, command: str, **data: Any) -> dict[str, Any]:
@@ -44,14 +46,15 @@ class Guest:
 @asynccontextmanager
 async def seated(name: str, port: int, trusting: ssl.SSLContext) -> AsyncIterator[Guest]:
     """Make a room under a name that only we know how to reach, and sit down in it."""
-    origin = f"https://{name}:{port}"
+    place = name if port == 443 else f"{name}:{port}"
+    origin = f"https://{place}"
     async with httpx.AsyncClient(verify=trusting, trust_env=False) as browser:
 
         async def ask(method: str, path: str, **more: Any) -> httpx.Response:
             request = browser.build_request(
                 method,
                 f"https://127.0.0.1:{port}{path}",
-                headers={"host": f"{name}:{port}", "origin": origin},
+                headers={"host": place, "origin": origin},
                 extensions={"sni_hostname": name},
                 **more,
             )
@@ -73,6 +76,6 @@ async def seated(name: str, port: int, trusting: ssl.SSLContext) -> AsyncIterato
         proxy=None,
         open_timeout=PATIENCE_S,
     ) as socket:
-        guest = Guest(socket)
+        guest = Guest(socket, slug, cookie)
         await guest.command("participant.join", name="Ada", tab=secrets.token_urlsafe(8))
         yield guest

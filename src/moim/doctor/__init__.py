@@ -1,6 +1,6 @@
 """What `moim doctor` looks at, one module for each side of it."""
 
-from moim.doctor import machine
+from moim.doctor import https, machine
 from moim.doctor.finding import BAD, NOTE, OK, Finding, Level
 from moim.settings import Settings
 
@@ -9,4 +9,5 @@ __all__ = ["BAD", "NOTE", "OK", "Finding", "Level", "examine"]
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything, in the order in which a start would need it."""
-    return [finding async for finding in machine.examine(settings)]
+    found = [finding async for finding in machine.examine(settings)]
+    return [*found, *[finding async for finding in https.examine(settings)]]

@@ -16,3 +16,12 @@ class Finding:
     level: Level
     what: str
     words: str
+
+    @property
+    def id(self) -> str:
+        """What was looked at, for programs; it is stable, unlike the words."""
+        return self.what.lower().replace(" ", "_")
+
+    def as_json(self) -> dict[str, str]:
+        """All of it, for programs."""
+        return {"id": self.id, "level": self.level, "what": self.what, "words": self.words}

@@ -71,6 +71,11 @@ def retry_at(header: str, now: datetime) -> datetime | None:
     """Read `Retry-After`: seconds or a date; None for anything else (RFC 9110 section 10.2.3)."""
     if header.isdecimal():
         return now + timedelta(seconds=int(header))
+    return _date(header)
+
+
+def _date(header: str) -> datetime | None:
+    """Read a date of HTTP (RFC 9110 section 5.6.7)."""
     try:
         when = parsedate_to_datetime(header)
     except ValueError:
@@ -98,6 +103,15 @@ class Authority:
         network = self._network(None)
         directory = await self._asked(client.ClientV2.get_directory, self._url, network)
         return getattr(directory.meta, "terms_of_service", None)
+
+    async def clock_ahead(self, now: datetime) -> timedelta | None:
+        """Say how far the authority's clock is ahead of ours; None when it tells no time.
+
+        Raises: NotIssued (`acme_unreachable`).
+        """
+        answer = await self._asked(self._network(None).get, self._url)
+        theirs = _date(answer.headers.get("Date", ""))
+        return None if theirs is None else theirs - now
 
     async def issue(
         self, names: Sequence[str], answers: Challenges, progress: Progress
