@@ -35,6 +35,8 @@ REQUEST_PATIENCE_S: Final = 20
 CHECK_PATIENCE_S: Final = 120
 POLL_EVERY_S: Final = 1.0
 USER_AGENT: Final = "moim"
+# What the package raises for JSON of another shape than it reads.
+SHAPELESS: Final = (DeserializationError, AttributeError, KeyError, TypeError, ValueError)
 
 Challenges = MutableMapping[str, str]
 """Token to key authorization: what port 80 answers while an authority checks."""
@@ -239,7 +241,7 @@ class Authority:
         """Do one request in a thread, and say in our words why it failed."""
         try:
             return await _in_thread(ask, *args)
-        except (requests.RequestException, DeserializationError) as error:
+        except requests.RequestException as error:
             raise NotIssued(
                 "acme_unreachable",
                 f"The certificate authority at {self._url} cannot be reached. Is this machine on "
@@ -256,7 +258,7 @@ class Authority:
             raise refused(_types(error.error), name, _words(error.error)) from None
         except (errors.ConflictError, errors.TimeoutError, errors.ARIError):
             raise
-        except errors.Error as error:
+        except (errors.Error, *SHAPELESS) as error:
             raise NotIssued(
                 "acme_failed",
                 f"The answer of the certificate authority at {self._url} makes no sense. Is that "

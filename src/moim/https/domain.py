@@ -110,6 +110,11 @@ class Domain:
         except (NotIssued, CertificateError, OSError) as error:
             self._failed(error)
             return
+        except Exception as error:
+            # A supervisor's edge: a surprise counts as a failure, too, and is not asked again soon.
+            log.exception("certificate.surprise")
+            self._failed(error)
+            return
         self.attempts = Attempts()
         self.folder.keep_attempts(self.attempts)
         self._asked_for, self._ask_again = None, LONG_AGO
@@ -124,7 +129,8 @@ class Domain:
             self.say(words)
 
     def _failed(self, error: Exception) -> None:
-        code = getattr(error, "code", "data_folder")
+        surprise = "data_folder" if isinstance(error, OSError) else "acme_failed"
+        code = getattr(error, "code", surprise)
         not_before = getattr(error, "not_before", None)
         self.attempts = self.attempts.failed(code, datetime.now(UTC), not_before)
         log.warning("certificate.not_issued", code=code, failures=self.attempts.failures)
