@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     path.relative_to(ROOT)
-    for folder in (ROOT, ROOT / "docs", ROOT / "docs" / "decisions", ROOT / "examples" / "vanilla")
-    for path in sorted(folder.glob("*.md"))
+    for folder in (".", "docs", "docs/decisions", "docs/share", "examples/vanilla")
+    for path in sorted((ROOT / folder).glob("*.md"))
 ]
 # The screenshots are made by `make screenshots`, after the pages that show them.
 _CODE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)

@@ -105,7 +105,7 @@ def test_a_port_that_is_forbidden_gets_a_sentence_that_helps(
 def test_terms_that_cannot_be_fetched_are_still_asked_for(tmp_path: Path) -> None:
     nowhere = f"https://localhost:{free_port()}/dir"
     settings = load_settings(data_dir=tmp_path, domain=(NAME,), acme_directory=nowhere)
-    with pytest.raises(SettingsError, match="asks you to agree to its terms. .*--agree-terms"):
+    with pytest.raises(SettingsError, match=r"asks you to agree to its terms\. .*--agree-terms"):
         check_agreement(settings)
     check_agreement(settings.model_copy(update={"acme_agree": True}))
     check_agreement(load_settings(data_dir=tmp_path))
