@@ -1,10 +1,17 @@
 """Who is asking behind proxies: believed from the right, as far as trust goes, and no further."""
 
+import asyncio
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
 
 from moim.http.forwarded import Forwarded, HeaderFamily, Trusted, forwarded_hops
+from tests.signalling.server import Server
 
 Headers = list[tuple[str, str]]
 PROXIES = ("10.0.0.0/8", "fd00::/8", "127.0.0.1")
@@ -146,9 +153,34 @@ def test_networks_of_one_kind_do_not_hold_the_other() -> None:
 
 
 def test_a_very_long_header_is_read_in_reasonable_time() -> None:
-    import time
-
     began = time.monotonic()
     for value in ('"' * 60_000, 'for="' + "\\" * 60_000, "a=b;" * 15_000, "," * 60_000):
         forwarded_hops([value])
     assert time.monotonic() - began < 20
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such sockets here")
+async def test_behind_a_real_unix_socket_the_proxys_word_counts(tmp_path: Path) -> None:
+    async def who(scope: Any, _receive: Any, send: Any) -> None:
+        body = f"{scope['client']} {scope['scheme']}".encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    async def asked(trusted: tuple[str, ...]) -> str:
+        path = str(tmp_path / "moim.sock")
+        app = Forwarded(who, trusted)
+        config = uvicorn.Config(app, uds=path, lifespan="off", log_config=None, proxy_headers=False)
+        server = Server(config)
+        serving = asyncio.create_task(server._serve())
+        try:
+            await asyncio.wait_for(server.up.wait(), 20)
+            transport = httpx.AsyncHTTPTransport(uds=path)
+            async with httpx.AsyncClient(transport=transport) as nginx:
+                headers = {FOR: "1.1.1.1, 198.51.100.7", PROTO: "https"}
+                return (await nginx.get("http://moim/", headers=headers)).text
+        finally:
+            server.should_exit = True
+            await serving
+
+    assert await asked(("unix",)) == "('198.51.100.7', 0) https"
+    assert await asked(("127.0.0.1", "::1")) == "None http"

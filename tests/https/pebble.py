@@ -27,7 +27,7 @@ from tests.programs import need
 
 NAME = "meet.example.test"
 REFUSED_NAME = "meet.refused.test"
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def free_port() -> int:

@@ -1,9 +1,11 @@
 """A certificate for a domain, from a real authority that really looks."""
 
 import os
+import signal
+import socket
 import ssl
 import stat
-from datetime import UTC, datetime, timedelta
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,8 +15,18 @@ import pytest
 from cryptography import x509
 
 from moim.https.acme_folder import AcmeFolder
-from moim.https.schedule import Attempts
-from tests.https.pebble import NAME, REFUSED_NAME, Moim, Pebble, free_port, moim, pebble, until
+from moim.https.authority import REQUEST_PATIENCE_S
+from tests.https.pebble import (
+    NAME,
+    PATIENCE_S,
+    REFUSED_NAME,
+    Moim,
+    Pebble,
+    free_port,
+    moim,
+    pebble,
+    until,
+)
 
 pytestmark = pytest.mark.network
 
@@ -109,18 +121,6 @@ def test_a_refusal_says_what_to_fix_and_a_restart_does_not_ask_sooner(tmp_path: 
             assert orders(authority) == asked
 
 
-def test_a_failure_is_tried_again_after_a_pause_without_a_restart(tmp_path: Path) -> None:
-    with pebble(tmp_path / "ca") as authority:
-        folder = AcmeFolder.of(tmp_path / "data", authority.directory)
-        soon = datetime.now(UTC) + timedelta(seconds=8)
-        folder.keep_attempts(Attempts(1, "acme_dns", soon))
-        with moim(tmp_path / "data", **wanting(authority)) as server:
-            server.heard("^code acme_dns: no certificate yet, moim tries again at ")
-            server.heard("^The certificate is here")
-            assert datetime.now(UTC) >= soon.replace(microsecond=0)
-            assert folder.attempts() == Attempts()
-
-
 def test_another_web_server_on_port_80_is_named_as_the_cause(tmp_path: Path) -> None:
     with (
         HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other,
@@ -160,6 +160,26 @@ def test_an_authority_that_is_not_there_is_said_and_the_server_serves(tmp_path: 
         server.heard("^code acme_unreachable: ")
         assert server.says("Is this machine on the internet")
         assert server.shown().issuer == server.shown().subject
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_does_not_wait_for_an_authority_that_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = {
+            "domain": NAME,
+            "acme_agree": "on",
+            "acme_directory": f"https://localhost:{silent.getsockname()[1]}/dir",
+        }
+        with moim(tmp_path / "data", **settings) as server:
+            server.heard("^Getting a certificate")
+            asked, _ = silent.accept()
+            with asked:
+                began = time.monotonic()
+                server.process.send_signal(signal.SIGINT)
+                assert server.process.wait(PATIENCE_S) == 0
+                # A request may take 20 s; on a busy machine the rest takes its time, too.
+                assert time.monotonic() - began < REQUEST_PATIENCE_S / 2
+            assert not server.says("acme_")
 
 
 def test_without_agreement_the_terms_are_shown_and_nothing_is_asked_for(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What an authority says beside certificates: when to renew, when to wait, what time it is."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import Iterator
@@ -12,12 +13,12 @@ from threading import Thread
 
 import pytest
 
-from moim.https.acme_folder import AcmeFolder
+from moim.https.acme_folder import AcmeFolder, asked_for
 from moim.https.authority import Authority
 from moim.https.certificate import Certificate
 from moim.https.domain import Domain
 from moim.https.refusals import NotIssued
-from moim.https.schedule import renewal_time
+from moim.https.schedule import Attempts, renewal_time
 from moim.https.served import Served
 from moim.lan import LanHost, ensure_certificates
 from tests.https.made import DAY, NOW, Signer, key_pem, pem
@@ -35,6 +36,7 @@ class Words:
     ca: Path
     answers: dict[str, tuple[int, dict[str, str], object]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    asked_at: dict[str, datetime] = field(default_factory=dict)
 
     def authority(self, data_dir: Path) -> Authority:
         folder = AcmeFolder.of(data_dir, f"{self.origin}/dir")
@@ -48,6 +50,7 @@ def words(tmp_path: Path) -> Iterator[Words]:
     class Talking(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.split("/")[1]
+            said.asked_at.setdefault(path, datetime.now(UTC))
             said.asked.append(path)
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, headers, body = said.answers.get(path, (404, {}, {}))
@@ -129,8 +132,6 @@ async def test_an_authority_without_that_service_says_nothing(words: Words, tmp_
 async def test_a_certificate_is_renewed_when_the_authority_asks_for_it(
     words: Words, tmp_path: Path
 ) -> None:
-    import asyncio
-
     late = datetime.now(UTC) - timedelta(minutes=1)
     window = {"start": (late - DAY).isoformat(), "end": late.isoformat()}
     words.answers["renewalInfo"] = (200, {}, {"suggestedWindow": window})
@@ -144,6 +145,29 @@ async def test_a_certificate_is_renewed_when_the_authority_asks_for_it(
     finally:
         keeping.cancel()
     assert words.asked.index("renewalInfo") < words.asked.index("newOrder")
+
+
+async def test_a_pause_is_kept_over_a_restart_and_then_it_is_tried_again(
+    words: Words, tmp_path: Path
+) -> None:
+    problem = {"type": "urn:ietf:params:acme:error:rejectedIdentifier", "detail": "no"}
+    words.answers["newOrder"] = (403, {}, problem)
+    folder = AcmeFolder.of(tmp_path, f"{words.origin}/dir")
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    asked = asked_for((NAME,), None)
+    folder.keep_attempts(Attempts(1, "acme_dns", soon), asked)
+    said: list[str] = []
+    domain = Domain.load((NAME,), folder, words.authority(tmp_path), said.append)
+    keeping = asyncio.create_task(domain.keep())
+    try:
+        await asyncio.to_thread(
+            until, lambda: folder.attempts(asked).failures == 2, "the second failure"
+        )
+    finally:
+        keeping.cancel()
+    assert words.asked_at["newOrder"] >= soon
+    assert said[0].startswith("code acme_dns: no certificate yet, moim tries again at ")
+    assert said[-1].startswith("code acme_name_refused: ")
 
 
 async def test_whoever_is_told_to_wait_waits_as_long_as_was_said(

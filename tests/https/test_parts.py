@@ -11,7 +11,7 @@ import pytest
 
 from moim import platform
 from moim.front import hsts_max_age_s
-from moim.https.acme_folder import Account, AcmeFolder
+from moim.https.acme_folder import Account, AcmeFolder, asked_for
 from moim.https.authority import retry_at
 from moim.https.hsts import StrictTransport
 from moim.https.plain_port import MAX_HEAD_BYTES, PlainPort
@@ -29,7 +29,7 @@ def test_everything_kept_is_for_its_owner_alone(tmp_path: Path) -> None:
     folder = AcmeFolder.of(tmp_path / "data", DIRECTORY)
     server = Signer.root().server("meet.example.org")
     folder.keep_account(Account({"kty": "EC"}, "https://ca.example.org/me"))
-    folder.keep_attempts(Attempts(2, "acme_dns", SOON))
+    folder.keep_attempts(Attempts(2, "acme_dns", SOON), "a.example")
     folder.keep_certificate(key_pem(server.key), pem(server.certificate))
     interim(folder.path / "interim.pem", ("meet.example.org",))
     files = [path for path in folder.path.rglob("*") if path.is_file()]
@@ -42,24 +42,36 @@ def test_what_is_kept_is_read_as_it_was_and_nonsense_is_as_if_it_were_not_there(
     tmp_path: Path,
 ) -> None:
     folder = AcmeFolder.of(tmp_path, DIRECTORY)
-    assert (folder.account(), folder.attempts(), folder.certificate(NOW)) == (
+    assert (folder.account(), folder.attempts("a.example"), folder.certificate(NOW)) == (
         None,
         Attempts(),
         None,
     )
     account, attempts = Account({"kty": "EC"}, None), Attempts(2, "acme_dns", SOON)
     folder.keep_account(account)
-    folder.keep_attempts(attempts)
-    assert (folder.account(), folder.attempts()) == (account, attempts)
+    folder.keep_attempts(attempts, "a.example")
+    assert (folder.account(), folder.attempts("a.example")) == (account, attempts)
     for name in ("account.json", "attempts.json", "certificate.pem"):
         (folder.path / name).write_text('{"half": ')
-    assert (folder.account(), folder.attempts(), folder.certificate(NOW)) == (
+    assert (folder.account(), folder.attempts("a.example"), folder.certificate(NOW)) == (
         None,
         Attempts(),
         None,
     )
-    folder.keep_attempts(Attempts())
+    folder.keep_attempts(Attempts(), "a.example")
     assert not (folder.path / "attempts.json").exists()
+
+
+def test_whoever_corrects_the_name_or_the_account_need_not_wait(tmp_path: Path) -> None:
+    folder = AcmeFolder.of(tmp_path, DIRECTORY)
+    wrong = asked_for(("meet.exmaple.org",), "me@example.org")
+    folder.keep_attempts(Attempts(6, "acme_dns", SOON), wrong)
+    assert folder.attempts(wrong).failures == 6
+    for asked in (
+        asked_for(("meet.example.org",), "me@example.org"),
+        asked_for(("meet.exmaple.org",), None),
+    ):
+        assert folder.attempts(asked) == Attempts()
 
 
 def test_accounts_of_different_authorities_do_not_mix(tmp_path: Path) -> None:

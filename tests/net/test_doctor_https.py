@@ -60,7 +60,7 @@ def test_no_certificate_after_a_failure_is_a_fault_with_its_code(tmp_path: Path)
     settings = for_domain(tmp_path)
     assert https.domain_certificate(settings, NOW).level == NOTE
     folder = AcmeFolder.of(settings.data_dir, settings.acme_directory)
-    folder.keep_attempts(Attempts(1, "acme_port_closed", NOW + timedelta(minutes=1)))
+    folder.keep_attempts(Attempts(1, "acme_port_closed", NOW + timedelta(minutes=1)), NAME + " ")
     found = https.domain_certificate(settings, NOW)
     assert found.level == BAD
     assert "acme_port_closed" in found.words

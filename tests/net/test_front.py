@@ -1,13 +1,17 @@
 """From settings to HTTPS: what goes together, which ports are taken, and what a refusal says."""
 
+import asyncio
+import ssl
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from moim import front
-from moim.front import check_agreement, front_of, listen_for, secure_origin
+from moim.front import Front, check_agreement, front_of, listen_for, secure_origin
 from moim.listening import ListenError, Listeners, listen
-from moim.serve import own_url
+from moim.serve import _config, own_url
 from moim.settings import Settings, SettingsError, load_settings
 from tests.https.made import Signer, key_pem, pem
 from tests.https.pebble import free_port
@@ -124,6 +128,30 @@ def test_ones_own_certificate_may_be_one_file_and_what_browsers_miss_is_said(
     assert not made.is_public()
     assert said == [line for line in said if "do not know who signed" in line]
     assert len(said) == 1
+
+
+@pytest.mark.parametrize(("setting", "age_s"), [("auto", 15_552_000), ("60", 60), ("off", None)])
+async def test_https_is_promised_by_the_app_that_is_served_once_the_certificate_is_public(
+    tmp_path: Path, setting: str, age_s: int | None
+) -> None:
+    async def hello(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    public = [False]
+    made = Front(
+        context=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        keep=lambda: asyncio.sleep(0),
+        is_public=lambda: public[0],
+        names=(NAME,),
+    )
+    settings = load_settings(data_dir=tmp_path, domain=(NAME,), hsts=setting)
+    served: Any = _config(settings, hello, None, made).app
+    transport = httpx.ASGITransport(served)
+    async with httpx.AsyncClient(transport=transport, base_url=f"https://{NAME}") as browser:
+        for public[0] in (False, True):
+            promised = (await browser.get("/")).headers.get("strict-transport-security")
+            assert promised == (f"max-age={age_s}" if public[0] and age_s else None)
 
 
 @pytest.mark.parametrize("settings", [{}, {"lan": True}])

@@ -17,7 +17,7 @@ from moim import platform
 from moim.doctor.finding import BAD, NOTE, OK, Finding, Level
 from moim.front import authority_of, secure_origin
 from moim.https import certificate
-from moim.https.acme_folder import AcmeFolder
+from moim.https.acme_folder import AcmeFolder, asked_for
 from moim.https.certificate import Certificate, CertificateError, missing_names
 from moim.https.refusals import NotIssued
 from moim.https.schedule import renewal_time
@@ -51,7 +51,8 @@ def domain_certificate(settings: Settings, now: datetime) -> Finding:
     """Look at the certificate that is kept for the domain, and at what failed."""
     what = "Certificate"
     folder = AcmeFolder.of(settings.data_dir, settings.acme_directory)
-    kept, attempts = folder.certificate(now), folder.attempts()
+    asked = asked_for(settings.domain, settings.acme_email)
+    kept, attempts = folder.certificate(now), folder.attempts(asked)
     failed = f" The last try failed with {attempts.code}." if attempts.code else ""
     if kept is None:
         if not settings.acme_agree and not attempts.code:

@@ -6,6 +6,7 @@ first, then the chain), `attempts.json`. Each is written in one step and readabl
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,11 @@ from moim.https.schedule import Attempts
 ACCOUNT_FILE: Final = "account.json"
 CERTIFICATE_FILE: Final = "certificate.pem"
 ATTEMPTS_FILE: Final = "attempts.json"
+
+
+def asked_for(names: Sequence[str], email: str | None) -> str:
+    """Say in one line what an authority is asked for, and by whom."""
+    return " ".join((*names, email or ""))
 
 
 @dataclass(frozen=True)
@@ -71,22 +77,30 @@ class AcmeFolder:
         """Write the account."""
         self._write(ACCOUNT_FILE, {"key": account.key, "uri": account.uri})
 
-    def attempts(self) -> Attempts:
-        """Read what failed; a restart must not make moim ask more often."""
+    def attempts(self, asked: str) -> Attempts:
+        """Read what failed of what is asked for; a restart must not make moim ask more often.
+
+        Other names, or another account, start anew: whoever corrects a typing error need not wait.
+        """
         match self._json(ATTEMPTS_FILE):
-            case {"failures": int() as failures, "code": str() as code, "next_at_s": int() as at}:
+            case {
+                "asked": str() as earlier,
+                "failures": int() as failures,
+                "code": str() as code,
+                "next_at_s": int() as at,
+            } if earlier == asked:
                 return Attempts(failures, code, datetime.fromtimestamp(at, UTC))
             case _:
                 return Attempts()
 
-    def keep_attempts(self, attempts: Attempts) -> None:
+    def keep_attempts(self, attempts: Attempts, asked: str) -> None:
         """Write what failed; nothing is left of it after a success."""
         if attempts.next_at is None:
             (self.path / ATTEMPTS_FILE).unlink(missing_ok=True)
             return
         at = int(attempts.next_at.timestamp())
         kept = {"failures": attempts.failures, "code": attempts.code, "next_at_s": at}
-        self._write(ATTEMPTS_FILE, kept)
+        self._write(ATTEMPTS_FILE, {"asked": asked, **kept})
 
     def _json(self, name: str) -> object:
         try:

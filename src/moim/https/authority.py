@@ -93,7 +93,7 @@ class Authority:
     ) -> None:
         self._url = directory_url
         self._folder = folder
-        self._email = email
+        self.email = email
         self._ca_file = ca_file
         self._client: client.ClientV2 | None = None
 
@@ -177,7 +177,7 @@ class Authority:
         if account.uri is None:
             acme.net.account = None
             made = messages.NewRegistration.from_data(
-                email=self._email, terms_of_service_agreed=True
+                email=self.email, terms_of_service_agreed=True
             )
             try:
                 uri = (await self._asked(acme.new_account, made)).uri

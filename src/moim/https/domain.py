@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from moim.https.acme_folder import AcmeFolder
+from moim.https.acme_folder import AcmeFolder, asked_for
 from moim.https.authority import Authority, Challenges
 from moim.https.certificate import CertificateError, missing_names, parse
 from moim.https.refusals import NotIssued
@@ -49,13 +49,14 @@ class Domain:
     ) -> "Domain":
         """Take the certificate that is kept, or one that nobody vouches for until there is one."""
         now = datetime.now(UTC)
+        asked = asked_for(names, authority.email)
         kept = folder.certificate(now)
         if kept is None or missing_names(kept, names):
             served = interim(folder.path / INTERIM_FILE, names)
         else:
             served = Served.load(folder.certificate_file, folder.certificate_file, now)
         waiting = served.certificate.is_self_signed
-        return cls(names, folder, authority, say, served, waiting, folder.attempts())
+        return cls(names, folder, authority, say, served, waiting, folder.attempts(asked))
 
     @property
     def is_public(self) -> bool:
@@ -116,7 +117,7 @@ class Domain:
             self._failed(error)
             return
         self.attempts = Attempts()
-        self.folder.keep_attempts(self.attempts)
+        self._keep_attempts()
         self._asked_for, self._ask_again = None, LONG_AGO
         ends = self.served.certificate.ends.strftime("%Y-%m-%d")
         log.info("certificate.replaced", ends=ends)
@@ -139,9 +140,12 @@ class Domain:
             self.say(str(error))
             self._tell_pause()
         try:
-            self.folder.keep_attempts(self.attempts)
+            self._keep_attempts()
         except OSError:
             log.warning("certificate.attempts_not_kept", exc_info=True)
+
+    def _keep_attempts(self) -> None:
+        self.folder.keep_attempts(self.attempts, asked_for(self.names, self.authority.email))
 
     def _tell_pause(self) -> None:
         at = self.attempts.next_at

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 from websockets.asyncio.client import connect
 
-from moim.doctor import OK
+from moim.doctor import BAD, OK
 from moim.doctor import https as doctor
 from moim.media import stun
 from tests.docs.programs.started import answers, start, until
@@ -95,6 +95,25 @@ def stun_answers() -> bool:
         return asking.recv(1000)[8:20] == number
 
 
+def find_what_is_missing(folder: Path, log: Path) -> None:
+    """Take a line out of the block: the doctor names it."""
+    page = (folder / "page.conf").read_text()
+    for line, words in (
+        ("proxy_set_header X-Forwarded-Proto $scheme;", "X-Forwarded-Proto"),
+        ("proxy_set_header Upgrade $http_upgrade;", "WebSockets"),
+    ):
+        assert line in page
+        (folder / "page.conf").write_text(page.replace(line, ""))
+        reload = ["nginx", "-p", str(folder), "-c", f"{folder}/nginx.conf", "-s", "reload"]
+        subprocess.run(reload, check=True)
+        until(lambda: doctor.proxy(ORIGIN, "").level == BAD, log)
+        found = doctor.proxy(ORIGIN, "")
+        assert words in found.words, found
+        (folder / "page.conf").write_text(page)
+        subprocess.run(reload, check=True)
+        until(lambda: doctor.proxy(ORIGIN, "").level == OK, log)
+
+
 def main() -> None:
     """The first argument is the proxy, the second a folder."""
     kind, folder = sys.argv[1], Path(sys.argv[2])
@@ -111,6 +130,8 @@ def main() -> None:
     assert stun_answers()
     found = doctor.proxy(ORIGIN, "")
     assert found.level == OK, found
+    if kind == "nginx":
+        find_what_is_missing(folder, log)
     sys.stdout.write("all is well\n")
 
 
