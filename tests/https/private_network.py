@@ -12,7 +12,7 @@ import pytest
 from tests.programs import need, need_namespaces
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 240
+PATIENCE_S = 480
 # A tmpfs for what programs leave in the system's folders; the names are ours.
 _SETUP = """
 ip link set lo up

@@ -24,7 +24,7 @@ from moim.https.schedule import renewal_time
 from moim.listening import ListenError, listen
 from moim.settings import Settings
 
-PATIENCE_S: Final = 5
+PATIENCE_S: Final = 10
 ENDS_SOON: Final = timedelta(days=14)
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 ANSWER_BYTES: Final = 4096

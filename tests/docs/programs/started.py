@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def start(command: str, folder: Path, **environment: str) -> Path:
