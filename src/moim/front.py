@@ -131,8 +131,8 @@ def _taken(host: str, port: int, settings: Settings) -> Listeners:
             case "port_forbidden":
                 words = (
                     f"This system does not let moim use port {port}. Give the service "
-                    "AmbientCapabilities=CAP_NET_BIND_SERVICE, or start with --port 8443 "
-                    "--http-port 8080 and have the router lead 443 and 80 there."
+                    "AmbientCapabilities=CAP_NET_BIND_SERVICE, or have the router lead 443 and 80 "
+                    "to other ports (docs/share/domain.md)."
                 )
             case "port_busy":
                 words = (
@@ -161,16 +161,23 @@ def secure_origin(name: str, port: int) -> str:
     return f"https://{host}" if port == HTTPS_PORT else f"https://{host}:{port}"
 
 
-async def open_plain_port(listeners: Listeners, front: Front | None) -> Sequence[asyncio.Server]:
-    """Answer plain HTTP on its own port, where there is one."""
+async def open_plain_port(
+    settings: Settings, listeners: Listeners, front: Front | None
+) -> Sequence[asyncio.Server]:
+    """Answer plain HTTP on its own port, where there is one.
+
+    Behind a router that leads 443 to another port, browsers must hear of 443: the public address
+    says so.
+    """
     if not listeners.plain:
         return ()
     from moim.https.plain_port import PlainPort
 
+    public = urlsplit(settings.public_url) if settings.public_url else None
     port = PlainPort(
         names=front.names if front else (),
         answers=front.answers if front else {},
-        https_port=listeners.port,
+        https_port=(public.port or HTTPS_PORT) if public else listeners.port,
         for_good=front.is_public if front else lambda: False,
     )
     loop = asyncio.get_running_loop()

@@ -197,7 +197,7 @@ async def _serve(
     stun = StunServer()
     renewals = [certified.keep(settings)] if certified else []
     tasks = [asyncio.create_task(one) for one in renewals]
-    plain = await open_plain_port(listeners, front)
+    plain = await open_plain_port(settings, listeners, front)
 
     def announce() -> None:
         _say_addresses(settings, steps, certified, front)

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from moim import front
-from moim.front import Front, check_agreement, front_of, listen_for, secure_origin
+from moim.front import Front, check_agreement, front_of, listen_for, open_plain_port, secure_origin
 from moim.listening import ListenError, Listeners, listen
 from moim.serve import _config, own_url
 from moim.settings import Settings, SettingsError, load_settings
@@ -130,6 +131,47 @@ def test_ones_own_certificate_may_be_one_file_and_what_browsers_miss_is_said(
     assert len(said) == 1
 
 
+@pytest.mark.parametrize(
+    ("public_url", "leads_to"),
+    [
+        (None, f"https://{NAME}:{{port}}/a"),
+        (f"https://{NAME}", f"https://{NAME}/a"),
+        (f"https://{NAME}:444", f"https://{NAME}:444/a"),
+    ],
+)
+async def test_plain_http_is_led_to_the_port_that_the_world_sees(
+    public_url: str | None, leads_to: str
+) -> None:
+    settings = load_settings(
+        domain=(NAME,),
+        host="127.0.0.1",
+        port=free_port(),
+        http_port=free_port(),
+        public_url=public_url,
+    )
+    listeners = listen_for(settings)
+    try:
+        (server,) = await open_plain_port(settings, listeners, a_front(lambda: True))
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            address = f"http://127.0.0.1:{settings.http_port}/a"
+            answer = await browser.get(address, headers={"host": NAME})
+        assert answer.status_code == 308
+        assert answer.headers["location"] == leads_to.format(port=settings.port)
+        server.close()
+        await server.wait_closed()
+    finally:
+        listeners.close()
+
+
+def a_front(is_public: Callable[[], bool]) -> Front:
+    return Front(
+        context=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
+        keep=lambda: asyncio.sleep(0),
+        is_public=is_public,
+        names=(NAME,),
+    )
+
+
 @pytest.mark.parametrize(("setting", "age_s"), [("auto", 15_552_000), ("60", 60), ("off", None)])
 async def test_https_is_promised_by_the_app_that_is_served_once_the_certificate_is_public(
     tmp_path: Path, setting: str, age_s: int | None
@@ -139,12 +181,7 @@ async def test_https_is_promised_by_the_app_that_is_served_once_the_certificate_
         await send({"type": "http.response.body", "body": b""})
 
     public = [False]
-    made = Front(
-        context=lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
-        keep=lambda: asyncio.sleep(0),
-        is_public=lambda: public[0],
-        names=(NAME,),
-    )
+    made = a_front(lambda: public[0])
     settings = load_settings(data_dir=tmp_path, domain=(NAME,), hsts=setting)
     served: Any = _config(settings, hello, None, made).app
     transport = httpx.ASGITransport(served)
