@@ -1,11 +1,8 @@
 """A certificate for a domain, from a real authority that really looks."""
 
 import os
-import signal
-import socket
 import ssl
 import stat
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,10 +12,8 @@ import pytest
 from cryptography import x509
 
 from moim.https.acme_folder import AcmeFolder
-from moim.https.authority import REQUEST_PATIENCE_S
 from tests.https.pebble import (
     NAME,
-    PATIENCE_S,
     REFUSED_NAME,
     Moim,
     Pebble,
@@ -160,26 +155,6 @@ def test_an_authority_that_is_not_there_is_said_and_the_server_serves(tmp_path: 
         server.heard("^code acme_unreachable: ")
         assert server.says("Is this machine on the internet")
         assert server.shown().issuer == server.shown().subject
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
-def test_ctrl_c_does_not_wait_for_an_authority_that_is_silent(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings = {
-            "domain": NAME,
-            "acme_agree": "on",
-            "acme_directory": f"https://localhost:{silent.getsockname()[1]}/dir",
-        }
-        with moim(tmp_path / "data", **settings) as server:
-            server.heard("^Getting a certificate")
-            asked, _ = silent.accept()
-            with asked:
-                began = time.monotonic()
-                server.process.send_signal(signal.SIGINT)
-                assert server.process.wait(PATIENCE_S) == 0
-                # A request may take 20 s; on a busy machine the rest takes its time, too.
-                assert time.monotonic() - began < REQUEST_PATIENCE_S / 2
-            assert not server.says("acme_")
 
 
 def test_without_agreement_the_terms_are_shown_and_nothing_is_asked_for(tmp_path: Path) -> None:

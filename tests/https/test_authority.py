@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -226,3 +228,24 @@ async def test_a_certificate_for_other_names_is_not_shown(words: Words, tmp_path
     assert not other.is_public
     assert isinstance(other.served, Served)
     assert other.served.certificate.is_self_signed
+
+
+def test_a_stop_does_not_wait_for_an_authority_that_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://localhost:{silent.getsockname()[1]}/dir"
+        folder = AcmeFolder.of(tmp_path, url)
+        authority = Authority(url, folder, email=None, ca_file=None)
+
+        async def ask_and_stop() -> socket.socket:
+            domain = Domain.load((NAME,), folder, authority, lambda _: None)
+            keeping = asyncio.create_task(domain.keep())
+            asked, _ = await asyncio.to_thread(silent.accept)
+            keeping.cancel()
+            return asked
+
+        with asyncio.run(ask_and_stop()):
+            # The loop is closed, and the request still hangs: nobody has waited for it.
+            (hanging,) = (one for one in threading.enumerate() if one.name == "acme")
+            assert hanging.daemon
+        hanging.join(60)
+        assert not hanging.is_alive()
