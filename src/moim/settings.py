@@ -188,6 +188,26 @@ class Settings(BaseSettings):
         description="STUN servers that browsers are told; `own` is this one under the name in the "
         "reader's address bar. Nobody else's is used unless it is named here.",
     )
+    turn_secret: SecretStr | None = Field(
+        default=None,
+        description="The secret shared with the TURN server (coturn's `static-auth-secret`), at "
+        "least 32 characters. `moim turn-config` writes the server's configuration.",
+    )
+    turn_urls: Names = Field(
+        default=(),
+        description="TURN servers that relay where no direct way is, such as "
+        "`turn:turn.example.org:3478 turns:turn.example.org:443`.",
+    )
+    turn_lifetime_s: Annotated[int, Field(ge=300, le=86_400)] = Field(
+        default=3600,
+        description="Seconds that a credential for the TURN server holds. Browsers in a call get "
+        "the next one in time.",
+    )
+    ice_transport_policy: Literal["all", "relay"] = Field(
+        default="all",
+        description="`relay` sends every call through the TURN server, so that participants do "
+        "not see each other's addresses; `all` takes a direct way where there is one.",
+    )
 
     # Meetings
     max_participants: int = Field(
@@ -291,7 +311,7 @@ class Settings(BaseSettings):
             raise ValueError("write a path such as /meet")
         return path
 
-    @field_validator("secret")
+    @field_validator("secret", "turn_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < KEY_BYTES:
@@ -405,6 +425,24 @@ class Settings(BaseSettings):
                 raise ValueError(f"{one!r} is no STUN address; write stun:stun.example.org:3478")
         return value
 
+    @field_validator("turn_urls")
+    @classmethod
+    def _turn_addresses(cls, value: tuple[str, ...], done: ValidationInfo) -> tuple[str, ...]:
+        for one in value:
+            # Source: RFC 7065 section 3.1.
+            if not re.fullmatch(r"turns?:[^\s/?]+(\?transport=(udp|tcp))?", one):
+                raise ValueError(f"{one!r} is no TURN address; write turn:turn.example.org:3478")
+        if value and done.data.get("turn_secret") is None:
+            raise ValueError(f"set {variable_of('turn_secret')} too, to what the server has")
+        return value
+
+    @field_validator("ice_transport_policy")
+    @classmethod
+    def _relay_needs_a_server(cls, value: str, done: ValidationInfo) -> str:
+        if value == "relay" and not done.data.get("turn_urls"):
+            raise ValueError(f"relay needs a TURN server: set {variable_of('turn_urls')}")
+        return value
+
 
 def _origin(value: str) -> str:
     parts = urlsplit(value)
@@ -463,7 +501,11 @@ def _explained(error: ValidationError) -> Iterator[str]:
         field = str(problem["loc"][0]) if problem["loc"] else ""
         said = problem["msg"].removeprefix("Value error, ")
         # The value of a secret, and of an address with a password in it, stays out of the terminal.
-        shown = "" if field in ("secret", "database_url") else f" (it is {problem['input']!r})"
+        shown = (
+            ""
+            if field in ("secret", "turn_secret", "database_url")
+            else f" (it is {problem['input']!r})"
+        )
         yield f"{variable_of(field)}: {said}{shown}"
 
 
