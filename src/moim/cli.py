@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from moim.listening import ListenError
 from moim.settings import Settings, SettingsError, load_settings
+from moim.turn_config import turn_config
 
 if TYPE_CHECKING:
     from moim.storage.database import Database
@@ -49,6 +50,7 @@ rooms = typer.Typer(
     help="The rooms of this server; works while it runs.", invoke_without_command=True
 )
 app.add_typer(rooms, name="rooms")
+app.command("turn-config")(turn_config)
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder of the database, images and keys.")

@@ -17,38 +17,39 @@ import ipaddress
 import socket
 import struct
 import time
-import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from moim.household import household
+from moim.media.stun_message import (
+    BINDING_ERROR,
+    BINDING_REQUEST,
+    BINDING_SUCCESS,
+    ERROR_CODE,
+    FINGERPRINT,
+    MESSAGE_INTEGRITY,
+    MESSAGE_INTEGRITY_SHA256,
+    NONCE,
+    PASSWORD_ALGORITHM,
+    REALM,
+    UNKNOWN_ATTRIBUTES,
+    USERHASH,
+    USERNAME,
+    XOR_MAPPED_ADDRESS,
+    Attribute,
+    IpAddress,
+    Malformed,
+    attribute,
+    encode,
+    parse,
+    with_fingerprint,
+    xored,
+)
 
-MAGIC_COOKIE: Final = 0x2112A442
-HEADER_BYTES: Final = 20
 MAX_REQUEST_BYTES: Final = 1280
 MAX_GROWTH_BYTES: Final = 24
-
-BINDING_REQUEST: Final = 0x0001
-BINDING_SUCCESS: Final = 0x0101
-BINDING_ERROR: Final = 0x0111
-
-USERNAME: Final = 0x0006
-MESSAGE_INTEGRITY: Final = 0x0008
-ERROR_CODE: Final = 0x0009
-UNKNOWN_ATTRIBUTES: Final = 0x000A
-REALM: Final = 0x0014
-NONCE: Final = 0x0015
-MESSAGE_INTEGRITY_SHA256: Final = 0x001C
-PASSWORD_ALGORITHM: Final = 0x001D
-USERHASH: Final = 0x001E
-XOR_MAPPED_ADDRESS: Final = 0x0020
-FINGERPRINT: Final = 0x8028
-FINGERPRINT_XOR: Final = 0x5354554E
-
-FAMILY_IPV4: Final = 1
-FAMILY_IPV6: Final = 2
 
 # Below 0x8000 an attribute must be understood. Credentials are: this server asks for none, so
 # they may be there and are not looked at (RFC 8489 section 12).
@@ -65,89 +66,53 @@ UNDERSTOOD: Final = frozenset(
 )
 COMPREHENSION_OPTIONAL: Final = 0x8000
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class _Malformed(Exception):
-    """The datagram is no Binding request; it is never answered."""
-
-
-class _Attribute(NamedTuple):
-    type: int
-    value: bytes
-    offset: int
-
 
 def answer(datagram: bytes, address: tuple[str, int]) -> bytes | None:
     """Give the answer to one datagram from an address (host, port), or None for silence.
 
     A request with attributes that must be understood and are not gets error 420 with their list.
 
-    Source: RFC 8489 sections 5 (layout), 6.3.1 (processing), 14.2 (XOR-MAPPED-ADDRESS),
-    14.7 (FINGERPRINT).
+    Source: RFC 8489 sections 6.3.1 (processing), 14.2 (XOR-MAPPED-ADDRESS), 14.7 (FINGERPRINT).
     """
-    try:
-        transaction_id, attributes = _parse(datagram)
-        ip = _unmapped(address[0])
-    except (_Malformed, ValueError):
+    if len(datagram) > MAX_REQUEST_BYTES:
         return None
+    try:
+        asked = parse(datagram)
+        ip = _unmapped(address[0])
+    except (Malformed, ValueError):
+        return None
+    if asked.kind != BINDING_REQUEST:
+        return None
+    transaction_id, attributes = asked.transaction_id, asked.attributes
     unknown = _unknown(attributes)
     if unknown:
-        body = _attribute(ERROR_CODE, b"\x00\x00\x04\x14") + _attribute(
-            UNKNOWN_ATTRIBUTES, b"".join(struct.pack("!H", one) for one in unknown)
+        listed = b"".join(struct.pack("!H", one) for one in unknown)
+        message = encode(
+            BINDING_ERROR,
+            transaction_id,
+            attribute(ERROR_CODE, b"\x00\x00\x04\x14"),
+            attribute(UNKNOWN_ATTRIBUTES, listed),
         )
-        message = _message(BINDING_ERROR, transaction_id, body)
     else:
-        body = _attribute(XOR_MAPPED_ADDRESS, _xored(ip, address[1], transaction_id))
-        message = _message(BINDING_SUCCESS, transaction_id, body)
+        mapped = attribute(XOR_MAPPED_ADDRESS, xored(ip, address[1], transaction_id))
+        message = encode(BINDING_SUCCESS, transaction_id, mapped)
     if attributes and attributes[-1].type == FINGERPRINT:
-        message = _with_fingerprint(message)
+        message = with_fingerprint(message)
     return message
 
 
 def binding_request(transaction_id: bytes) -> bytes:
     """Give the shortest request, to ask a STUN server with; the id is 12 random bytes."""
-    return _message(BINDING_REQUEST, transaction_id, b"")
+    return encode(BINDING_REQUEST, transaction_id)
 
 
-def _parse(datagram: bytes) -> tuple[bytes, list[_Attribute]]:
-    if not HEADER_BYTES <= len(datagram) <= MAX_REQUEST_BYTES:
-        raise _Malformed
-    kind, length, cookie = struct.unpack_from("!HHI", datagram)
-    # Without the cookie it may be RTP, DTLS or the STUN of RFC 3489, which no browser speaks.
-    if kind != BINDING_REQUEST or cookie != MAGIC_COOKIE:
-        raise _Malformed
-    if length % 4 or length != len(datagram) - HEADER_BYTES:
-        raise _Malformed
-    attributes = list(_attributes(datagram))
-    for position, attribute in enumerate(attributes):
-        if attribute.type == FINGERPRINT:
-            last = position == len(attributes) - 1
-            if not last or attribute.value != _fingerprint(datagram[: attribute.offset]):
-                raise _Malformed
-    return datagram[8:HEADER_BYTES], attributes
-
-
-def _attributes(datagram: bytes) -> Iterator[_Attribute]:
-    offset = HEADER_BYTES
-    while offset < len(datagram):
-        if offset + 4 > len(datagram):
-            raise _Malformed
-        kind, length = struct.unpack_from("!HH", datagram, offset)
-        end = offset + 4 + length
-        if end > len(datagram):
-            raise _Malformed
-        yield _Attribute(kind, datagram[offset + 4 : end], offset)
-        offset = end + -length % 4
-
-
-def _unknown(attributes: Sequence[_Attribute]) -> list[int]:
+def _unknown(attributes: Sequence[Attribute]) -> list[int]:
     found: dict[int, None] = {}
-    for attribute in attributes:
-        if attribute.type in (MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256):
+    for one in attributes:
+        if one.type in (MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256):
             break  # what follows is to be ignored (RFC 8489 section 14.5)
-        if attribute.type < COMPREHENSION_OPTIONAL and attribute.type not in UNDERSTOOD:
-            found[attribute.type] = None
+        if one.type < COMPREHENSION_OPTIONAL and one.type not in UNDERSTOOD:
+            found[one.type] = None
     return list(found)
 
 
@@ -155,31 +120,6 @@ def _unmapped(host: str) -> IpAddress:
     ip = ipaddress.ip_address(host.partition("%")[0])
     # A socket that takes both families shows IPv4 as ::ffff:a.b.c.d; the browser asked over IPv4.
     return getattr(ip, "ipv4_mapped", None) or ip
-
-
-def _xored(ip: IpAddress, port: int, transaction_id: bytes) -> bytes:
-    mask = struct.pack("!I", MAGIC_COOKIE) + transaction_id
-    family = FAMILY_IPV4 if ip.version == 4 else FAMILY_IPV6
-    xored = bytes(a ^ b for a, b in zip(ip.packed, mask, strict=False))
-    return struct.pack("!BBH", 0, family, port ^ (MAGIC_COOKIE >> 16)) + xored
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
-
-
-def _message(kind: int, transaction_id: bytes, body: bytes) -> bytes:
-    return struct.pack("!HHI", kind, len(body), MAGIC_COOKIE) + transaction_id + body
-
-
-def _fingerprint(before: bytes) -> bytes:
-    return struct.pack("!I", zlib.crc32(before) ^ FINGERPRINT_XOR)
-
-
-def _with_fingerprint(message: bytes) -> bytes:
-    kind, length = struct.unpack_from("!HH", message)
-    counted = struct.pack("!HH", kind, length + 8) + message[4:]  # its own length is covered
-    return counted + _attribute(FINGERPRINT, _fingerprint(counted))
 
 
 @dataclass(slots=True)
