@@ -81,6 +81,7 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     "sync": (SEATED, ""),
     "chat.history": (SEATED, ""),
     "participant.away": (SEATED, ""),
+    "ice.refresh": (SEATED, ""),
 }
 """Who may give a command, and what refuses it besides the codes that fit any command. The rules
 decide; `tests/docs` asks them, so that this table cannot say something else."""
@@ -97,8 +98,9 @@ DEPENDENCIES = frozenset(
 """Not a refusal: trying again may help."""
 
 ANSWERS: Mapping[str, str] = {
-    "participant.join": "`sid`: Sid · `snapshot`: Room",
+    "participant.join": "`sid`: Sid · `snapshot`: Room · `ice`: IceSettings",
     "sync": "`frames`: Frame with `type`, as a list; or `snapshot`: Room",
+    "ice.refresh": "`ice`: IceSettings",
     "chat.history": "`messages`: ChatMessage[] · `more`: boolean",
 }
 
@@ -298,6 +300,7 @@ def shapes_block() -> str:
         frames.Hello,
         frames.RoomSummary,
         frames.IceServer,
+        frames.IceSettings,
         frames.WireLimits,
         frames.Goodbye,
         frames.SnapshotFrame,

@@ -35,6 +35,7 @@ FRAMES = (
     frames.PassingFrame,
     frames.WireError,
     frames.Hello,
+    frames.IceSettings,
     frames.Goodbye,
     frames.SnapshotFrame,
 )

@@ -31,9 +31,10 @@ from moim.live.graces import GraceTimes
 from moim.live.ids import RandomIds
 from moim.live.registry import Registry
 from moim.live.room import Tools
-from moim.media.stun import ice_servers
+from moim.media.ice import Ice, turn_access
 from moim.meeting.feature import Limits
-from moim.meeting.frames import WireLimits
+from moim.meeting.frames import IceSettings, WireLimits
+from moim.meeting.ids import Identity
 from moim.meeting.text import NAME_GRAPHEMES, TEXT_GRAPHEMES
 from moim.reception import Reception
 from moim.settings import Settings, load_settings, signing_key
@@ -195,12 +196,23 @@ def _shared(engine: ASGIApp, allowed_origins: tuple[str, ...]) -> ASGIApp:
     )
 
 
-def _ice_servers(settings: Settings) -> Callable[[str], list[dict[str, list[str]]]]:
-    urls = tuple(url for url in settings.stun_urls if settings.stun or url != "own")
-    return lambda host: ice_servers(urls, host, settings.stun_port)
+def _ice(settings: Settings) -> Ice:
+    secret = settings.turn_secret
+    return Ice(
+        stun_urls=tuple(url for url in settings.stun_urls if settings.stun or url != "own"),
+        stun_port=settings.stun_port,
+        second_stun_port=(settings.stun_second_port or None) if settings.stun else None,
+        turn=turn_access(
+            settings.turn_urls,
+            secret.get_secret_value() if secret is not None else None,
+            settings.turn_lifetime_s,
+        ),
+        policy=settings.ice_transport_policy,
+    )
 
 
 def _options(settings: Settings) -> Options:
+    ice = _ice(settings)
     return Options(
         version=_version(),
         root_path=settings.root_path,
@@ -209,7 +221,9 @@ def _options(settings: Settings) -> Options:
         frame_ancestors=settings.frame_ancestors,
         trusted_proxies=settings.trusted_proxies,
         forwarded_header=settings.forwarded_header,
-        ice_servers=_ice_servers(settings),
+        ice_servers=ice.servers,
+        network_probes=ice.probes,
+        relay=ice.turn is not None,
         dev=settings.dev,
         image_max_bytes=settings.image_max_bytes,
         image_max_pixels=settings.image_max_pixels,
@@ -219,10 +233,13 @@ def _options(settings: Settings) -> Options:
 
 
 def _greeting(settings: Settings) -> Greeting:
-    servers = _ice_servers(settings)
+    ice, clock = _ice(settings), SystemClock()
 
     def for_page(http: HTTPConnection) -> list[dict[str, list[str]]]:
-        return servers(host_of(http))
+        return ice.servers(host_of(http))
+
+    def for_seat(http: HTTPConnection, identity: Identity) -> IceSettings:
+        return ice.for_seat(host_of(http), identity, clock.now_ms() / 1000)
 
     return Greeting(
         version=_version(),
@@ -233,7 +250,8 @@ def _greeting(settings: Settings) -> Greeting:
             image_bytes=settings.image_max_bytes,
         ),
         ice_servers=for_page,
-        now_ms=SystemClock().now_ms,
+        ice=for_seat,
+        now_ms=clock.now_ms,
     )
 
 

@@ -117,7 +117,23 @@ def _listeners(settings: Settings, say: Say) -> tuple[Settings, Listeners]:
             say(f"UDP port {had['stun_port']} is taken: no STUN, calls across routers may fail")
             had["stun"] = False
             had["stun_urls"] = tuple(url for url in settings.stun_urls if url != "own")
+        else:
+            had["stun_second_port"] = _second_stun(settings, host, listeners, say)
     return settings.model_copy(update=had), listeners
+
+
+def _second_stun(settings: Settings, host: str, listeners: Listeners, say: Say) -> int | None:
+    """Take the port by which browsers learn what kind of router they have; None without it."""
+    if settings.stun_second_port is None:
+        return None
+    try:
+        second = listen_udp(host, settings.stun_second_port)
+    except ListenError:
+        say(f"UDP port {settings.stun_second_port} is taken: browsers cannot check their network")
+        return None
+    listeners.udp += second
+    number: int = second[0].getsockname()[1]
+    return number
 
 
 def _run(

@@ -49,9 +49,15 @@ def _split(value: object) -> object:
     return value
 
 
+def _none(value: object) -> object:
+    """Read "none" as no value: an environment variable cannot say it otherwise."""
+    return None if value in ("none", "off") else value
+
+
 _DOMAIN = re.compile(
     r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9-]{1,62}[a-z0-9]"
 )
+
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -182,6 +188,12 @@ class Settings(BaseSettings):
         default_factory=lambda done: done.get("port", 3000),
         description="UDP port of STUN.",
         json_schema_extra={"default_text": "the number of `MOIM_PORT`"},
+    )
+    stun_second_port: Annotated[Port | None, BeforeValidator(_none)] = Field(
+        default=0,
+        description="A second UDP port that answers STUN, by which browsers find out what kind of "
+        "router they are behind; 0 takes any free one, `none` leaves it out. Behind a firewall "
+        "choose one and let it pass.",
     )
     stun_urls: Names = Field(
         default=("own",),

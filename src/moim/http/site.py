@@ -31,6 +31,11 @@ def no_ice_servers(_: str) -> Sequence[IceServer]:
     return ()
 
 
+def no_network_probes(_: str) -> Sequence[str]:
+    """Without STUN servers a browser learns nothing of its router."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What `moim.app` picks from the settings for the pages. Sizes in bytes."""
@@ -43,6 +48,10 @@ class Options:
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     forwarded_header: HeaderFamily = "x-forwarded"
     ice_servers: IceServers = no_ice_servers
+    network_probes: Callable[[str], Sequence[str]] = no_network_probes
+    """STUN addresses by which a page finds out what kind of network it is in."""
+    relay: bool = False
+    """Whether there is a TURN server."""
     dev: bool = False
     image_max_bytes: int = 10 * 1024 * 1024
     image_max_pixels: int = 40_000_000

@@ -24,7 +24,7 @@ from moim.meeting.ids import SYSTEM, CommandId, FileId, Identity, RoomId, Sid
 from moim.meeting.membership import Expire, LeaveReason, ParticipantLeft
 from moim.meeting.model import Room
 from moim.meeting.passing import Passing, relay
-from moim.meeting.queries import Away, History, Query, Sync
+from moim.meeting.queries import Away, History, Query, RefreshIce, Sync
 from moim.meeting.rules import dump_room, snapshot
 from moim.storage.journal import Journal
 from moim.storage.messages import Messages
@@ -195,6 +195,8 @@ class LiveRoom:
             case Away():
                 connection.away = True
                 return Answer(room.seq)
+            case RefreshIce():
+                return Answer(room.seq)  # the door adds what it holds for
             case _:
                 raise AssertionError(f"not a query: {query!r}")
 

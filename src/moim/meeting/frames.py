@@ -64,6 +64,16 @@ class IceServer(Frozen):
     credential: str | None = None
 
 
+class IceSettings(Frozen):
+    """How to find a way to the others; the relay's credential is for this participant alone."""
+
+    servers: list[IceServer]
+    transport_policy: Literal["all", "relay"]
+    """`iceTransportPolicy`: with `relay`, no direct way is to be tried."""
+    lifetime_s: int | None
+    """How long the credential holds; ask again (`ice.refresh`) after half of it."""
+
+
 class WireLimits(Frozen):
     """The limits that a client should know before it runs into them."""
 

@@ -35,4 +35,10 @@ class Away(Query):
     name_on_wire: ClassVar[str] = "participant.away"
 
 
-QUERIES: tuple[type[Query], ...] = (Sync, History, Away)
+class RefreshIce(Query):
+    """A fresh credential for the relay, before the last one ends."""
+
+    name_on_wire: ClassVar[str] = "ice.refresh"
+
+
+QUERIES: tuple[type[Query], ...] = (Sync, History, Away, RefreshIce)

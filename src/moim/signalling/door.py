@@ -8,6 +8,7 @@ leave   the seat waits for its grace
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -21,11 +22,12 @@ from moim.live.room import LiveRoom
 from moim.live.seats import Connection
 from moim.meeting.errors import ErrorCode, MoimError, ProtocolViolation, Refused, Unavailable
 from moim.meeting.feature import Command
-from moim.meeting.frames import PROTOCOL, Hello, RoomSummary, WireLimits
+from moim.meeting.frames import PROTOCOL, Hello, IceSettings, RoomSummary, WireLimits
 from moim.meeting.ids import Identity
+from moim.meeting.membership import Join
 from moim.meeting.passing import Passing
-from moim.meeting.queries import Query
-from moim.signalling.commands import kind_of, parse, refusal
+from moim.meeting.queries import Query, RefreshIce
+from moim.signalling.commands import Request, kind_of, parse, refusal
 from moim.signalling.rates import Bucket, Places, Rate
 
 _log = structlog.get_logger("moim.signalling")
@@ -52,12 +54,14 @@ class DoorLimits:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """What `hello` tells that does not depend on who is greeted."""
+    """What the doors tell that no room knows."""
 
     version: str
     capacity: int
     limits: WireLimits
     ice_servers: Callable[[HTTPConnection], Sequence[Mapping[str, object]]]
+    ice: Callable[[HTTPConnection, Identity], IceSettings]
+    """With a credential for the relay, for who has a seat."""
     now_ms: Callable[[], int]
 
 
@@ -117,7 +121,8 @@ class Door:
         def left() -> None:
             self._places.give_back(address)
 
-        return Visit(room, connection, hello, commands, passing, left)
+        ice = partial(self._greeting.ice, http, identity)
+        return Visit(room, connection, hello, ice, commands, passing, left)
 
     def _hello(self, http: HTTPConnection, room: LiveRoom, identity: Identity) -> dict[str, Any]:
         fold, greeting = room.fold, self._greeting
@@ -152,6 +157,7 @@ class Visit:
         room: LiveRoom,
         connection: Connection,
         hello: Outgoing,
+        ice: Callable[[], IceSettings],
         commands: Bucket,
         passing: Bucket,
         left: Callable[[], None],
@@ -159,6 +165,7 @@ class Visit:
         self.hello = hello
         self._room = room
         self._connection = connection
+        self._ice = ice
         self._commands = commands
         self._passing = passing
         self._left = left
@@ -175,15 +182,19 @@ class Visit:
         A command is in line before this first waits, so requests are done in the order they came.
         """
         try:
-            said = await self._do(name, command_id, fields)
+            asked, said = await self._do(name, command_id, fields)
+            extra = said.extra
+            if isinstance(asked, Join | RefreshIce):
+                ice = self._ice().model_dump(mode="json", exclude_none=True)
+                extra = {**extra, "ice": ice}
         except MoimError as error:
             return {"ok": False, "error": refusal(error)}
         except Exception:
             _log.exception("request_failed", room=self._room.fold.id, command=str(name)[:64])
             return {"ok": False, "error": refusal(Unavailable(ErrorCode.INTERNAL))}
-        return {"ok": True, "seq": said.seq, **said.extra}
+        return {"ok": True, "seq": said.seq, **extra}
 
-    async def _do(self, name: object, command_id: object, fields: object) -> Answer:
+    async def _do(self, name: object, command_id: object, fields: object) -> tuple[Request, Answer]:
         kind = kind_of(name)
         bucket = self._passing if issubclass(kind, Passing) else self._commands
         if not bucket.take():
@@ -191,14 +202,15 @@ class Visit:
         asked = parse(name, command_id, fields)
         match asked.request:
             case Passing() as passing:
-                return self._room.relay(self._connection, passing)
+                said = self._room.relay(self._connection, passing)
             case Query() as query:
-                return await self._room.query(self._connection, query)
+                said = await self._room.query(self._connection, query)
             case Command() as command:
                 assert asked.command_id is not None  # noqa: S101 - parse demands it of commands
-                return await self._room.ask(
+                said = await self._room.ask(
                     self.identity, asked.command_id, command, self._connection
                 )
+        return asked.request, said
 
     def leave(self) -> None:
         """The connection is gone; a second call does nothing."""

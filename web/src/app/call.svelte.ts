@@ -7,7 +7,7 @@ import type { Durable } from "../meeting/fold.ts";
 import { findSeat } from "../meeting/membership.ts";
 import * as m from "../paraglide/messages.js";
 import { RoomLink } from "../wire/link.ts";
-import type { Commands, IceServer, PassingFrame, Room } from "../wire/types.gen.ts";
+import type { Commands, PassingFrame, Room } from "../wire/types.gen.ts";
 import type { Caller } from "./api.ts";
 import { chime } from "./chime.ts";
 import { Connection } from "./connection.svelte.ts";
@@ -19,6 +19,7 @@ import { peopleOf, type Person } from "./people.ts";
 import { Publishing } from "./publishing.ts";
 import { Questions } from "./questions.svelte.ts";
 import { codeOf, REFUSALS } from "./refusals.ts";
+import { iceServers, RelayCredential } from "./relay.ts";
 import { RemoteMedia } from "./remote.svelte.ts";
 import type { Remembered } from "./remembered.svelte.ts";
 import { rememberSeat, type Seat } from "./seat.ts";
@@ -78,6 +79,7 @@ export class Call {
 
   #visit: Visit;
   #signals: ReliableSignals;
+  #relay: RelayCredential;
   #publishing: Publishing;
   #events = new Set<EventHandler>();
   #replacing = new Set<(before: Room, after: Room) => void>();
@@ -127,8 +129,10 @@ export class Call {
     });
     this.session = new MeshSession({
       signals: this.#signals,
-      iceServers: iceServers(link.hello?.ice_servers ?? []),
+      iceServers: iceServers(link.ice?.servers ?? []),
+      transportPolicy: link.ice?.transport_policy ?? "all",
     });
+    this.#relay = new RelayCredential(link, (servers) => this.session.setIceServers(servers));
     this.#publishing = new Publishing(this.session, link, seat.identity);
     this.remote = new RemoteMedia(this.session, {
       silent: seat.token !== null,
@@ -301,6 +305,7 @@ export class Call {
     this.remote.close();
     this.session.close();
     this.#signals.close();
+    this.#relay.close();
     this.panels.close();
     this.notices.close();
     this.connection.close();
@@ -358,7 +363,6 @@ export class Call {
         this.#signals.flush();
         this.#publishing.reconcile();
       }),
-      link.on("hello", (hello) => this.session.setIceServers(iceServers(hello.ice_servers))),
       link.on("passing", ({ type, frame }) => {
         for (const handler of this.#passing.get(type) ?? []) handler(frame);
       }),
@@ -444,13 +448,4 @@ export class Call {
     }
     this.#publishing.settle();
   }
-}
-
-/** The wire says null where the browser wants nothing at all. */
-function iceServers(servers: readonly IceServer[]): RTCIceServer[] {
-  return servers.map(({ urls, username, credential }) => ({
-    urls,
-    ...(username === null ? {} : { username }),
-    ...(credential === null ? {} : { credential }),
-  }));
 }

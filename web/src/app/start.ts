@@ -23,6 +23,12 @@ export interface Start {
   readonly locale: Locale;
   readonly version: string;
   readonly ice_servers: readonly RTCIceServer[];
+  readonly network: {
+    /** STUN addresses to compare with each other; see `media/router.ts`. */
+    readonly probes: readonly string[];
+    /** Whether this server has a relay for who needs one. */
+    readonly relay: boolean;
+  };
   readonly guest_link: string;
   /** Shown once, right after the room was made. */
   readonly host_link: string | null;

@@ -33,6 +33,8 @@ import {
 export interface MeshOptions {
   readonly signals: SignalPort;
   readonly iceServers: readonly RTCIceServer[];
+  /** `relay` tries no direct way; `all` unless said. */
+  readonly transportPolicy?: RTCIceTransportPolicy;
   /** Calls back when the machine's network changed; the browser's own news unless given. */
   readonly watchNetwork?: (changed: () => void) => () => void;
 }
@@ -60,6 +62,7 @@ export class MeshSession implements MediaSession {
   private readonly rebuilt_ms = new Map<string, number>();
   private readonly unwatch: () => void;
   private iceServers: readonly RTCIceServer[];
+  private readonly transportPolicy: RTCIceTransportPolicy;
   private closed = false;
 
   /** Tracks of one stream are kept in step with each other; a share has its own sound. */
@@ -79,6 +82,7 @@ export class MeshSession implements MediaSession {
   constructor(options: MeshOptions) {
     this.signals = options.signals;
     this.iceServers = options.iceServers;
+    this.transportPolicy = options.transportPolicy ?? "all";
     this.channels = new DataChannels((identity) => this.tell(identity));
     this.signals.accepts = (from) => this.listed.has(from);
     this.signals.onsignal = (from, link, signal) => this.signalled(from, link, signal);
@@ -272,7 +276,12 @@ export class MeshSession implements MediaSession {
 
   private connect(identity: string): MeshPeer {
     const polite = isPolite(this.signals.self, identity);
-    const peer = new MeshPeer(identity, polite, this.iceServers, this.host);
+    const peer = new MeshPeer(
+      identity,
+      polite,
+      { iceServers: [...this.iceServers], iceTransportPolicy: this.transportPolicy },
+      this.host,
+    );
     this.connections.set(identity, peer);
     this.channels.attach(identity, peer.channel);
     for (const source of this.locals.keys()) void this.sendTo(peer, source);
@@ -311,7 +320,8 @@ export class MeshSession implements MediaSession {
     if (now_ms - (this.rebuilt_ms.get(peer.identity) ?? -Infinity) < REBUILD_GAP_MS) return;
     this.rebuilt_ms.set(peer.identity, now_ms);
     this.emitter.emit("warning", { identity: peer.identity, code: "rebuilt", detail: peer.state });
-    this.replace(peer);
+    const next = this.replace(peer);
+    if (peer.unreachable) next.assumeUnreachable();
   }
 
   private signalled(from: string, link: Link, signal: Signal): void {
@@ -377,9 +387,9 @@ export class MeshSession implements MediaSession {
   }
 
   private view(peer: MeshPeer): Peer {
-    const { identity, state, path } = peer;
+    const { identity, state, path, unreachable } = peer;
     const data = peer.channel.readyState === "open";
-    return { identity, sid: this.listed.get(identity) ?? "", state, path, data };
+    return { identity, sid: this.listed.get(identity) ?? "", state, path, data, unreachable };
   }
 
   private tell(identity: string): void {

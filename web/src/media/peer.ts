@@ -9,6 +9,7 @@ import { applyBounds, askForOpusDtx, preferScreenCodec, type Bounds } from "./bi
 import { CHANNEL_LABEL, CHANNEL_OPTIONS } from "./data";
 import { judgeDescription, Tally } from "./negotiation";
 import { pathOf, type StatsMap } from "./path";
+import { Reach } from "./reach";
 import { Recovery } from "./recovery";
 import {
   kindOf,
@@ -65,6 +66,7 @@ export class MeshPeer {
 
   private readonly pc: RTCPeerConnection;
   private readonly recovery: Recovery;
+  private readonly reach: Reach;
   private readonly tally = new Tally();
   private readonly slots = new Map<Source, Slot>();
   private readonly arrivals = new Map<Source, Arrival>();
@@ -86,15 +88,19 @@ export class MeshPeer {
   constructor(
     readonly identity: string,
     readonly polite: boolean,
-    iceServers: readonly RTCIceServer[],
+    ways: Pick<RTCConfiguration, "iceServers" | "iceTransportPolicy">,
     private readonly host: PeerHost,
   ) {
-    this.pc = new RTCPeerConnection({ iceServers: [...iceServers], bundlePolicy: "max-bundle" });
+    this.pc = new RTCPeerConnection({ ...ways, bundlePolicy: "max-bundle" });
     if (polite) this.holding = setTimeout(() => this.release(true), HOLD_OFFER_MS);
     this.recovery = new Recovery(polite, {
       restart: () => this.restartIce(),
       rebuild: () => host.rebuild(this),
       heard: () => host.heard(this),
+    });
+    this.reach = new Reach({
+      exchanged: () => this.pc.remoteDescription !== null && host.heard(this),
+      changed: () => host.stateChanged(this),
     });
     this.listen();
     this.channel = this.pc.createDataChannel(CHANNEL_LABEL, CHANNEL_OPTIONS);
@@ -116,6 +122,15 @@ export class MeshPeer {
         return "closed";
     }
     return this.wasConnected ? "reconnecting" : "connecting";
+  }
+
+  get unreachable(): boolean {
+    return this.reach.unreachable;
+  }
+
+  /** The connection before this one found no way either: said on until this one does. */
+  assumeUnreachable(): void {
+    this.reach.assume();
   }
 
   // ------------------------------------------------------------------------------- sending
@@ -206,6 +221,7 @@ export class MeshPeer {
         this.applyAllBounds();
       }
       this.recovery.onState(pc.connectionState);
+      this.reach.onState(pc.connectionState);
       this.host.stateChanged(this);
     };
   }
@@ -405,6 +421,7 @@ export class MeshPeer {
     clearTimeout(this.looking);
     clearTimeout(this.gathering);
     this.recovery.close();
+    this.reach.close();
     const { pc } = this;
     pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;
     const ice = pc.sctp?.transport.iceTransport;

@@ -120,6 +120,11 @@ export interface Peer {
   readonly path: Path | null;
   /** True once the data channel to this participant is open. */
   readonly data: boolean;
+  /**
+   * Both are there and hear each other through the server, but no packet has found a way between
+   * their networks for a while. False again when one does.
+   */
+  readonly unreachable: boolean;
 }
 
 export interface SessionEvents {

@@ -1,6 +1,6 @@
 /** The answer to a command, and what a refusal becomes here. */
 
-import type { ErrorCode, Room } from "./types.gen";
+import type { ErrorCode, IceSettings, Room } from "./types.gen";
 import type { Durable } from "../meeting/fold";
 
 export interface Accepted {
@@ -17,7 +17,8 @@ export type Ack<Extra = object> = (Accepted & Extra) | Declined;
 
 /** What some commands answer beside `seq`. */
 export interface Extras {
-  "participant.join": { readonly sid: string; readonly snapshot: Room };
+  "participant.join": { readonly sid: string; readonly snapshot: Room; readonly ice: IceSettings };
+  "ice.refresh": { readonly ice: IceSettings };
   sync: { readonly frames?: readonly Durable[]; readonly snapshot?: Room };
   "chat.history": {
     readonly messages: Room["slices"]["chat"]["messages"];

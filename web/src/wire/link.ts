@@ -14,7 +14,7 @@ import type { Durable } from "../meeting/fold";
 import { type Accepted, type Ack, type Extras, Refusal, type RefusalCode } from "./ack";
 import { makeId } from "./ids";
 import { EventStream } from "./stream";
-import type { Commands, Goodbye, Hello, PassingFrame, Room } from "./types.gen";
+import type { Commands, Goodbye, Hello, IceSettings, PassingFrame, Room } from "./types.gen";
 
 export type Farewell = Exclude<Goodbye["code"], "server_stopping">;
 export type LinkStatus = "idle" | "connecting" | "online" | "offline" | "closed";
@@ -23,6 +23,8 @@ export interface LinkEvents {
   /** `online`: seated, or connected and not joined yet; commands pass. */
   status: LinkStatus;
   hello: Hello;
+  /** The seat was taken again, and with it came a fresh credential for the relay. */
+  ice: IceSettings;
   /** A durable event was folded; the room is already the one after it. */
   event: { readonly event: Durable; readonly room: Room };
   /** The room was replaced: first join, long absence, another role. */
@@ -71,6 +73,8 @@ export class RoomLink extends Emitter<LinkEvents> {
   status: LinkStatus = "idle";
   hello: Hello | null = null;
   sid: string | null = null;
+  /** How to find a way to the others, as told with the seat. */
+  ice: IceSettings | null = null;
 
   private readonly socket: Socket;
   private readonly stream: EventStream;
@@ -131,6 +135,7 @@ export class RoomLink extends Emitter<LinkEvents> {
     // What was taken over once must not be taken over again by a reconnect.
     this.seat = { ...options, takeOver: false };
     this.sid = answer.sid;
+    this.ice = answer.ice;
     this.stream.replace(answer.snapshot);
     return answer;
   }
@@ -261,6 +266,8 @@ export class RoomLink extends Emitter<LinkEvents> {
       if (this.socket.id !== connection) return;
       const changed = answer.sid !== this.sid;
       this.sid = answer.sid;
+      this.ice = answer.ice;
+      this.emit("ice", answer.ice);
       if (changed) this.stream.replace(answer.snapshot);
       else await this.synchronise(answer.snapshot);
       this.open();

@@ -115,6 +115,7 @@ export interface Wire {
   PassingFrame: PassingFrame;
   WireError: WireError;
   Hello: Hello;
+  IceSettings: IceSettings;
   Goodbye: Goodbye;
   SnapshotFrame: SnapshotFrame;
 }
@@ -243,6 +244,7 @@ export interface Commands {
   "chat.send": SendMessage;
   "hand.lower": LowerHand;
   "hand.raise": RaiseHand;
+  "ice.refresh": RefreshIce;
   "meeting.end": EndMeeting;
   "participant.away": Away;
   "participant.join": Join;
@@ -307,6 +309,10 @@ export interface LowerHand {
  * Ask for the word.
  */
 export interface RaiseHand {}
+/**
+ * A fresh credential for the relay, before the last one ends.
+ */
+export interface RefreshIce {}
 /**
  * End the meeting for everybody.
  */
@@ -743,6 +749,14 @@ export interface WireLimits {
   name_graphemes: number;
   text_graphemes: number;
   image_bytes: number;
+}
+/**
+ * How to find a way to the others; the relay's credential is for this participant alone.
+ */
+export interface IceSettings {
+  servers: IceServer[];
+  transport_policy: "all" | "relay";
+  lifetime_s: number | null;
 }
 /**
  * The last event before the server closes. Only `server_stopping` invites to come back.
