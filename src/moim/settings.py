@@ -31,6 +31,7 @@ PREFIX = "MOIM_"
 KEY_FILE = "secret.key"
 KEY_BYTES = 32
 MIB = 1024 * 1024
+HOST_AND_PORT = r"(\[[0-9A-Fa-f:.]+\]|[^\s/?:\[\]]+)(:\d{1,5})?"
 
 
 class SettingsError(Exception):
@@ -433,7 +434,7 @@ class Settings(BaseSettings):
     @classmethod
     def _stun_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for one in value:
-            if one != "own" and not re.fullmatch(r"stuns?:[^\s/?]+", one):
+            if one != "own" and not re.fullmatch(rf"stuns?:{HOST_AND_PORT}", one):
                 raise ValueError(f"{one!r} is no STUN address; write stun:stun.example.org:3478")
         return value
 
@@ -442,7 +443,7 @@ class Settings(BaseSettings):
     def _turn_addresses(cls, value: tuple[str, ...], done: ValidationInfo) -> tuple[str, ...]:
         for one in value:
             # Source: RFC 7065 section 3.1.
-            if not re.fullmatch(r"turns?:[^\s/?]+(\?transport=(udp|tcp))?", one):
+            if not re.fullmatch(rf"turns?:{HOST_AND_PORT}(\?transport=(udp|tcp))?", one):
                 raise ValueError(f"{one!r} is no TURN address; write turn:turn.example.org:3478")
         if value and done.data.get("turn_secret") is None:
             raise ValueError(f"set {variable_of('turn_secret')} too, to what the server has")

@@ -65,6 +65,12 @@ def test_an_unknown_name_is_refused_with_the_nearest_one(
         ("port", "70000", "MOIM_PORT: .*65535"),
         ("root_path", "/a b", "MOIM_ROOT_PATH: write a path such as /meet"),
         ("secret", "short", "MOIM_SECRET: use at least 32 characters"),
+        ("turn_secret", "short", "MOIM_TURN_SECRET: use at least 32 characters"),
+        ("turn_urls", "turn:turn.example.org", "MOIM_TURN_URLS: set MOIM_TURN_SECRET too"),
+        ("turn_urls", "stun:turn.example.org", "MOIM_TURN_URLS: .*write turn:"),
+        ("turn_urls", "turn:turn.example.org:port", "MOIM_TURN_URLS: .*write turn:"),
+        ("ice_transport_policy", "relay", "MOIM_ICE_TRANSPORT_POLICY: relay needs a TURN server"),
+        ("stun_second_port", "70000", "MOIM_STUN_SECOND_PORT"),
         (
             "database_url",
             "postgres://db/moim",

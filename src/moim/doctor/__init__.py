@@ -1,6 +1,6 @@
 """What `moim doctor` looks at, one module for each side of it."""
 
-from moim.doctor import https, machine
+from moim.doctor import https, machine, relay, router
 from moim.doctor.finding import BAD, NOTE, OK, Finding, Level
 from moim.settings import Settings
 
@@ -10,4 +10,6 @@ __all__ = ["BAD", "NOTE", "OK", "Finding", "Level", "examine"]
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything, in the order in which a start would need it."""
     found = [finding async for finding in machine.examine(settings)]
-    return [*found, *[finding async for finding in https.examine(settings)]]
+    found += [finding async for finding in https.examine(settings)]
+    found += [finding async for finding in router.examine(settings)]
+    return [*found, *[finding async for finding in relay.examine(settings)]]

@@ -35,6 +35,8 @@ PASSWORD_ALGORITHM: Final = 0x001D
 USERHASH: Final = 0x001E
 XOR_MAPPED_ADDRESS: Final = 0x0020
 FINGERPRINT: Final = 0x8028
+OTHER_ADDRESS: Final = 0x802C
+"""Where the server answers as well. Source: RFC 5780 section 7.4."""
 FINGERPRINT_XOR: Final = 0x5354554E
 INTEGRITY_BYTES: Final = 20
 
@@ -82,6 +84,15 @@ class Message:
         """An address attribute, un-XORed. Raises: Malformed."""
         value = self.first(kind)
         return None if value is None else unxored(value, self.transaction_id)
+
+    def plain_address(self, kind: int) -> Address | None:
+        """An address attribute that is not XORed. Raises: Malformed."""
+        value = self.first(kind)
+        if value is None:
+            return None
+        if (value[1:2], len(value)) not in ((b"\x01", 8), (b"\x02", 20)):
+            raise Malformed
+        return Address(ipaddress.ip_address(value[4:]), int.from_bytes(value[2:4]))
 
     @property
     def error(self) -> tuple[int, str] | None:
