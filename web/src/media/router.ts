@@ -65,13 +65,14 @@ export function judge(probes: number, all: Gathering, second: Gathering | null):
   const facts = { local, outside: outside && { address: outside.address, port: outside.port } };
 
   if (mapped.length === 0) {
-    if (probes === 0 || hosts.length === 0)
-      return { kind: "unknown", mapping: "unknown", ...facts };
     const silent =
-      all.failures === null ? all.took_ms >= SILENCE_MS : all.failures >= probes * hosts.length;
-    return silent
-      ? { kind: "blocked", mapping: "unknown", ...facts }
-      : { kind: "direct", mapping: "none", ...facts };
+      all.failures === null
+        ? all.took_ms >= SILENCE_MS
+        : all.failures >= probes * Math.max(1, hosts.length);
+    if (probes > 0 && silent) return { kind: "blocked", mapping: "unknown", ...facts };
+    return probes > 0 && hosts.length > 0
+      ? { kind: "direct", mapping: "none", ...facts }
+      : { kind: "unknown", mapping: "unknown", ...facts };
   }
   if (changes(mapped, hosts)) return { kind: "relay", mapping: "changes", ...facts };
   const answered = second !== null && of(second, "srflx").length > 0;
