@@ -20,9 +20,10 @@ export interface Found {
 /** What one look brought. */
 export interface Gathering {
   readonly candidates: readonly Found[];
-  /** How often a STUN server was asked in vain; null where the browser does not say. */
-  readonly failures: number | null;
-  readonly took_ms: number;
+  /** How often the browser said that a STUN server was asked in vain. */
+  readonly failures: number;
+  /** False when some servers had not answered in time. Chromium goes on asking for long. */
+  readonly complete: boolean;
 }
 
 export interface Place {
@@ -39,9 +40,8 @@ export interface Router {
   readonly outside: Place | null;
 }
 
-const PATIENCE_MS = 12_000;
-/** A browser that says nothing about failures takes longer than this when there is no answer. */
-const SILENCE_MS = 4_000;
+/** Answers take a fraction of a second; what is lost is asked again within this, several times. */
+const PATIENCE_MS = 6_000;
 
 export async function lookAtRouter(probes: readonly string[]): Promise<Router> {
   const [all, second] = await Promise.all([
@@ -65,14 +65,16 @@ export function judge(probes: number, all: Gathering, second: Gathering | null):
   const facts = { local, outside: outside && { address: outside.address, port: outside.port } };
 
   if (mapped.length === 0) {
-    const silent =
-      all.failures === null
-        ? all.took_ms >= SILENCE_MS
-        : all.failures >= probes * Math.max(1, hosts.length);
-    if (probes > 0 && silent) return { kind: "blocked", mapping: "unknown", ...facts };
-    return probes > 0 && hosts.length > 0
+    const unknown: Router = { kind: "unknown", mapping: "unknown", ...facts };
+    if (probes === 0) return unknown;
+    if (!all.complete) {
+      // Of several networks one may be dead, and another need no new face: no telling.
+      const networks = hosts.filter(({ address }) => shown(address) && !isIPv6(address)).length;
+      return networks > 1 ? unknown : { ...unknown, kind: "blocked" };
+    }
+    return hosts.length > 0 && all.failures < probes * hosts.length
       ? { kind: "direct", mapping: "none", ...facts }
-      : { kind: "unknown", mapping: "unknown", ...facts };
+      : { ...unknown, kind: "blocked" };
   }
   if (changes(mapped, hosts)) return { kind: "relay", mapping: "changes", ...facts };
   const answered = second !== null && of(second, "srflx").length > 0;
@@ -109,27 +111,26 @@ const certain = (mapped: readonly Found[], hosts: readonly Found[]): boolean =>
   mapped.length === 1;
 
 async function gather(urls: readonly string[]): Promise<Gathering> {
-  const began = performance.now();
   const candidates: Found[] = [];
   const pc = new RTCPeerConnection({ iceServers: urls.length > 0 ? [{ urls: [...urls] }] : [] });
-  let failures = "onicecandidateerror" in pc ? 0 : null;
+  let failures = 0;
   try {
     pc.createDataChannel("look");
-    pc.onicecandidateerror = () => (failures = (failures ?? 0) + 1);
-    await new Promise<void>((resolve, reject) => {
-      const late = setTimeout(resolve, PATIENCE_MS);
+    pc.onicecandidateerror = () => (failures += 1);
+    const complete = await new Promise<boolean>((resolve, reject) => {
+      const late = setTimeout(() => resolve(false), PATIENCE_MS);
       pc.onicecandidate = ({ candidate }) => {
         if (candidate !== null && candidate.candidate !== "") candidates.push(candidate);
       };
       pc.onicegatheringstatechange = () => {
         if (pc.iceGatheringState !== "complete") return;
         clearTimeout(late);
-        resolve();
+        resolve(true);
       };
       pc.setLocalDescription().catch(reject);
     });
+    return { candidates, failures, complete };
   } finally {
     pc.close();
   }
-  return { candidates, failures, took_ms: performance.now() - began };
 }
