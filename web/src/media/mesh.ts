@@ -310,6 +310,7 @@ export class MeshSession implements MediaSession {
   private replace(peer: MeshPeer): MeshPeer {
     this.disconnect(peer);
     const next = this.connect(peer.identity);
+    if (peer.unreachable) next.assumeUnreachable();
     this.adaptBounds();
     return next;
   }
@@ -320,8 +321,7 @@ export class MeshSession implements MediaSession {
     if (now_ms - (this.rebuilt_ms.get(peer.identity) ?? -Infinity) < REBUILD_GAP_MS) return;
     this.rebuilt_ms.set(peer.identity, now_ms);
     this.emitter.emit("warning", { identity: peer.identity, code: "rebuilt", detail: peer.state });
-    const next = this.replace(peer);
-    if (peer.unreachable) next.assumeUnreachable();
+    this.replace(peer);
   }
 
   private signalled(from: string, link: Link, signal: Signal): void {

@@ -49,8 +49,9 @@ export class Reach {
   private look(delay_ms: number): void {
     this.stop();
     this.timer = setTimeout(() => {
-      this.become(this.port.exchanged());
-      this.look(LOOK_AGAIN_MS);
+      // What was found out holds until a packet passes, also while another try is under way.
+      if (this.port.exchanged()) this.become(true);
+      else this.look(LOOK_AGAIN_MS);
     }, delay_ms);
   }
 
