@@ -17,7 +17,7 @@ from moim.media import stun
 from tests.browser.chromium import launch
 from tests.browser.party import Party
 from tests.browser.server import MoimServer, free_port
-from tests.browser.test_details import HIDE_OWN_ADDRESSES
+from tests.browser.test_stun import HIDE_OWN_ADDRESSES
 from tests.browser.words import said
 
 MADE = "() => testPeers.length"

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from moim.listening import ListenError, listen
-from moim.serve import run
+from moim.serve import _listeners, run
 from moim.settings import Settings, load_settings, variable_of
 from tests.net.test_stun import decode, mapped_address, request
 
@@ -131,6 +131,27 @@ async def test_the_stun_port_has_the_number_of_the_pages(tmp_path: Path) -> None
         reply = decode(await asyncio.wait_for(answered, 5))
         assert mapped_address(reply) == transport.get_extra_info("sockname")
         transport.close()
+
+
+def test_a_second_port_answers_stun_unless_none_is_wanted(tmp_path: Path) -> None:
+    said: list[str] = []
+    wanted = {"data_dir": tmp_path, "host": "127.0.0.1", "port": 0}
+    settings, listeners = _listeners(load_settings(**wanted), said.append)
+    try:
+        bound = [one.getsockname()[1] for one in listeners.udp]
+        assert bound == [settings.stun_port, settings.stun_second_port]
+        assert len(set(bound)) == 2
+        taken = load_settings(**wanted, stun_second_port=settings.stun_second_port)
+        other, more = _listeners(taken, said.append)
+        more.close()
+    finally:
+        listeners.close()
+    assert other.stun_second_port is None
+    assert said == [f"UDP port {bound[1]} is taken: browsers cannot check their network"]
+    none, alone = _listeners(load_settings(**wanted, stun_second_port="none"), said.append)
+    alone.close()
+    assert none.stun_second_port is None
+    assert len(alone.udp) <= 1
 
 
 def test_a_busy_port_stops_the_start_before_anything_else(tmp_path: Path) -> None:
