@@ -8,7 +8,6 @@ Source: RFC 8656 (TURN): sections 7 (Allocate), 9 (permissions), 11 (Send and Da
 
 import asyncio
 import contextlib
-import ipaddress
 import ssl
 import struct
 from collections.abc import AsyncIterator
@@ -23,6 +22,7 @@ from moim.media.stun_message import (
     USERNAME,
     XOR_MAPPED_ADDRESS,
     Address,
+    IpAddress,
     Malformed,
     Message,
     attribute,
@@ -110,21 +110,14 @@ class TurnClient:
         seconds = int.from_bytes(lifetime) if lifetime is not None else 0
         return Allocation(relayed, reply.address(XOR_MAPPED_ADDRESS), seconds)
 
-    async def permit(self, ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    async def permit(self, ip: IpAddress) -> None:
         """Let an address send to us through the relay. Raises: TurnRefused, TurnSilent."""
-        transaction_id = new_transaction_id()
-        peer = attribute(XOR_PEER_ADDRESS, xored(ip, 0, transaction_id))
-        await self.ask(CREATE_PERMISSION, peer, transaction_id=transaction_id)
+        await self.ask(CREATE_PERMISSION, peer=Address(ip, 0))
 
     async def bind(self, channel: int, peer: Address) -> None:
         """Bind a channel number (0x4000 to 0x4FFF). Raises: TurnRefused, TurnSilent."""
-        transaction_id = new_transaction_id()
-        await self.ask(
-            CHANNEL_BIND,
-            attribute(CHANNEL_NUMBER, struct.pack("!HH", channel, 0)),
-            attribute(XOR_PEER_ADDRESS, xored(peer.ip, peer.port, transaction_id)),
-            transaction_id=transaction_id,
-        )
+        number = attribute(CHANNEL_NUMBER, struct.pack("!HH", channel, 0))
+        await self.ask(CHANNEL_BIND, number, peer=peer)
 
     def send(self, peer: Address, payload: bytes) -> None:
         """Send through the relay; nothing says whether it was allowed."""
@@ -140,18 +133,15 @@ class TurnClient:
         """Give the relayed address back. Raises: TurnRefused, TurnSilent."""
         await self.ask(REFRESH, attribute(LIFETIME, bytes(4)))
 
-    async def ask(self, kind: int, *attributes: bytes, transaction_id: bytes = b"") -> Message:
+    async def ask(self, kind: int, *attributes: bytes, peer: Address | None = None) -> Message:
         """Send a request and give its answer; signs it once the server has told its realm.
 
         Raises: TurnRefused, TurnSilent.
         """
-        first_id = transaction_id or new_transaction_id()
-        reply = await self._exchange(kind, first_id, attributes)
+        reply = await self._exchange(kind, attributes, peer)
         error = reply.error
         if error is not None and error[0] in (UNAUTHORIZED, STALE_NONCE) and self._learn(reply):
-            # The same id: an XORed address in the attributes depends on it (RFC 8489 section 9.2.4
-            # calls for a new one, which only matters to a server that remembers refusals).
-            reply = await self._exchange(kind, first_id, attributes)
+            reply = await self._exchange(kind, attributes, peer)
             error = reply.error
         if error is not None:
             raise TurnRefused(*error)
@@ -167,21 +157,23 @@ class TurnClient:
         return True
 
     async def _exchange(
-        self, kind: int, transaction_id: bytes, attributes: tuple[bytes, ...]
+        self, kind: int, attributes: tuple[bytes, ...], peer: Address | None
     ) -> Message:
-        message = encode(kind, transaction_id, *attributes)
+        # A new id each time: a late refusal of what was sent unsigned is no answer to this one.
+        transaction_id = new_transaction_id()
+        if peer is not None:
+            hidden = xored(peer.ip, peer.port, transaction_id)
+            attributes = (*attributes, attribute(XOR_PEER_ADDRESS, hidden))
         if self._credential is not None and self._key:
-            message = with_integrity(
-                encode(
-                    kind,
-                    transaction_id,
-                    *attributes,
-                    attribute(USERNAME, self._credential.username.encode()),
-                    attribute(REALM, self._realm),
-                    attribute(NONCE, self._nonce),
-                ),
-                self._key,
+            signed = (
+                *attributes,
+                attribute(USERNAME, self._credential.username.encode()),
+                attribute(REALM, self._realm),
+                attribute(NONCE, self._nonce),
             )
+            message = with_integrity(encode(kind, transaction_id, *signed), self._key)
+        else:
+            message = encode(kind, transaction_id, *attributes)
         answer = self._waiting[transaction_id] = asyncio.get_running_loop().create_future()
         wait_s = FIRST_RETRY_S
         try:
