@@ -32,6 +32,7 @@ from moim.live.ids import RandomIds
 from moim.live.registry import Registry
 from moim.live.room import Tools
 from moim.media.ice import Ice, turn_access
+from moim.media.ways import Ways
 from moim.meeting.feature import Limits
 from moim.meeting.frames import IceSettings, WireLimits
 from moim.meeting.ids import Identity
@@ -61,18 +62,22 @@ Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
 def create_app(
-    settings: Settings | None = None, *, identify: IdentifyPerson | None = None
+    settings: Settings | None = None,
+    *,
+    identify: IdentifyPerson | None = None,
+    ways: Ways | None = None,
 ) -> FastAPI:
     """Make one moim. It opens nothing before its lifespan begins.
 
     `identify` is for an app that moim is mounted in: it says who is asking, instead of our cookie.
+    `ways` is what a tunnel says of STUN and TURN, whenever it says it.
     Raises: SettingsError.
     """
     settings = settings or load_settings()
     identities = Identities(signing_key(settings), identify)
     backend = _Backend.of(settings)
     site = make_site(
-        _options(settings),
+        _options(settings, ways or Ways()),
         rooms=backend.reception,
         images=backend.images,
         identities=identities,
@@ -81,7 +86,7 @@ def create_app(
         backend.registry,
         identities.identify,
         site.origins.check,
-        _greeting(settings),
+        _greeting(settings, ways or Ways()),
         _door_limits(settings),
     )
     engine = Engine(
@@ -196,9 +201,9 @@ def _shared(engine: ASGIApp, allowed_origins: tuple[str, ...]) -> ASGIApp:
     )
 
 
-def _ice(settings: Settings) -> Ice:
+def _ice(settings: Settings, ways: Ways) -> Callable[[], Ice]:
     secret = settings.turn_secret
-    return Ice(
+    ice = Ice(
         stun_urls=tuple(url for url in settings.stun_urls if settings.stun or url != "own"),
         stun_port=settings.stun_port,
         second_stun_port=(settings.stun_second_port or None) if settings.stun else None,
@@ -209,10 +214,11 @@ def _ice(settings: Settings) -> Ice:
         ),
         policy=settings.ice_transport_policy,
     )
+    return lambda: ways.over(ice, settings.turn_lifetime_s)
 
 
-def _options(settings: Settings) -> Options:
-    ice = _ice(settings)
+def _options(settings: Settings, ways: Ways) -> Options:
+    ice = _ice(settings, ways)
     return Options(
         version=_version(),
         root_path=settings.root_path,
@@ -221,9 +227,9 @@ def _options(settings: Settings) -> Options:
         frame_ancestors=settings.frame_ancestors,
         trusted_proxies=settings.trusted_proxies,
         forwarded_header=settings.forwarded_header,
-        ice_servers=ice.servers,
-        network_probes=ice.probes,
-        relay=ice.turn is not None,
+        ice_servers=lambda host: ice().servers(host),
+        network_probes=lambda host: ice().probes(host),
+        relay=lambda: ice().turn is not None,
         dev=settings.dev,
         image_max_bytes=settings.image_max_bytes,
         image_max_pixels=settings.image_max_pixels,
@@ -232,14 +238,14 @@ def _options(settings: Settings) -> Options:
     )
 
 
-def _greeting(settings: Settings) -> Greeting:
-    ice, clock = _ice(settings), SystemClock()
+def _greeting(settings: Settings, ways: Ways) -> Greeting:
+    ice, clock = _ice(settings, ways), SystemClock()
 
     def for_page(http: HTTPConnection) -> list[dict[str, list[str]]]:
-        return ice.servers(host_of(http))
+        return ice().servers(host_of(http))
 
     def for_seat(http: HTTPConnection, identity: Identity) -> IceSettings:
-        return ice.for_seat(host_of(http), identity, clock.now_ms() / 1000)
+        return ice().for_seat(host_of(http), identity, clock.now_ms() / 1000)
 
     return Greeting(
         version=_version(),

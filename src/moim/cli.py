@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 
 from moim.listening import ListenError
 from moim.settings import Settings, SettingsError, load_settings
+from moim.tunnel.commands import tunnel_app, tunnel_server_app, with_default_place
 from moim.turn_config import turn_config
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class _ServeByDefault(TyperGroup):
         asks_for_help = bool(args) and args[0] == "--help"
         if not asks_for_help and (not args or args[0].startswith("-")):
             args = ["serve", *args]
+        if args[:1] == ["serve"]:
+            args = with_default_place(args)
         return super().parse_args(ctx, args)
 
 
@@ -51,6 +54,8 @@ rooms = typer.Typer(
 )
 app.add_typer(rooms, name="rooms")
 app.command("turn-config")(turn_config)
+app.add_typer(tunnel_app, name="tunnel")
+app.add_typer(tunnel_server_app, name="tunnel-server")
 
 DataDir = Annotated[
     Path | None, typer.Option("--data-dir", help="Folder of the database, images and keys.")
@@ -116,6 +121,26 @@ def serve(
     public_url: Annotated[
         str | None, typer.Option("--public-url", help="Address that people use, behind a proxy.")
     ] = None,
+    tunnel: Annotated[
+        str | None,
+        typer.Option(
+            "--tunnel",
+            metavar="[PLACE]",
+            help="Make it public by a tunnel: over localhost.run where no place is named; "
+            "user@host:port, or cloudflared.",
+        ),
+    ] = None,
+    tunnel_name: Annotated[
+        str | None, typer.Option("--tunnel-name", help="Name that the tunnel asks for.")
+    ] = None,
+    tunnel_host_key: Annotated[
+        str | None,
+        typer.Option("--tunnel-host-key", help="Fingerprint that its other end must show."),
+    ] = None,
+    stun: Annotated[
+        str | None,
+        typer.Option("--stun", help="STUN server that browsers ask, as stun:HOST:PORT; or none."),
+    ] = None,
     log_level: Annotated[
         str | None, typer.Option("--log-level", help="debug, info, warning or error.")
     ] = None,
@@ -135,6 +160,10 @@ def serve(
         data_dir=data_dir,
         root_path=root_path,
         public_url=public_url,
+        tunnel=tunnel,
+        tunnel_name=tunnel_name,
+        tunnel_host_key=tunnel_host_key,
+        stun_urls=() if stun == "none" else stun,
         log_level=log_level,
         dev=dev,
     )

@@ -173,6 +173,7 @@ def configure(level: Level, form: Format = "auto", stream: TextIO | None = None)
         "socketio",
         "engineio",
         "asyncio",
+        "asyncssh",
         "alembic",
         "sqlalchemy",
         "websockets",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from moim import logs, platform
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from moim.front import Front
     from moim.lan import LanHost
+    from moim.tunnel.client.beside import Beside
 
 STOP_PATIENCE_S: Final = 1
 CERTIFICATE_CHECK_S: Final = 60
@@ -90,17 +92,31 @@ def run(settings: Settings, *, say: Say, make_app: Callable[[Settings], Asgi] | 
             platform.private_folder(settings.data_dir)
             signing_key(settings)
         check_agreement(settings)
-        settings, listeners = _listeners(settings, say)
+        tunnel = _tunnel(settings, say)
         try:
-            return _run(settings, listeners, steps, stop, make_app or _app)
+            settings, listeners = _listeners(settings, say)
+            try:
+                made = make_app or partial(_app, tunnel=tunnel)
+                return _run(settings, listeners, steps, stop, made, tunnel)
+            finally:
+                listeners.close()
         finally:
-            listeners.close()
+            if tunnel is not None:
+                tunnel.close()
 
 
-def _app(settings: Settings) -> Asgi:
+def _tunnel(settings: Settings, say: Say) -> "Beside | None":
+    if settings.tunnel is None:
+        return None
+    from moim.tunnel.client.beside import Beside
+
+    return Beside(settings, say)
+
+
+def _app(settings: Settings, tunnel: "Beside | None") -> Asgi:
     from moim.app import create_app
 
-    return create_app(settings)
+    return create_app(settings, ways=tunnel.ways if tunnel is not None else None)
 
 
 def _listeners(settings: Settings, say: Say) -> tuple[Settings, Listeners]:
@@ -142,6 +158,7 @@ def _run(
     steps: Steps,
     stop: Stop,
     make_app: Callable[[Settings], Asgi],
+    tunnel: "Beside | None",
 ) -> int:
     certified, front = None, None
     if settings.secure:
@@ -150,11 +167,21 @@ def _run(
             front = front_of(settings, steps.say)
     with steps.step("program loaded"):
         app = make_app(settings)
-        watched = _Watched(app)
+        watched = _Watched(tunnel.around(app) if tunnel is not None else app)
         config = _config(settings, watched, certified, front)
         server = _server(config, app, watched, steps)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        return runner.run(_serve(settings, server, listeners, steps, stop, certified, front))
+        beside = _Beside(certified, front, tunnel)
+        return runner.run(_serve(settings, server, listeners, steps, stop, beside))
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What runs beside the server, each where it was asked for."""
+
+    certified: "_Certified | None"
+    front: "Front | None"
+    tunnel: "Beside | None"
 
 
 def _config(
@@ -203,14 +230,15 @@ async def _serve(
     listeners: Listeners,
     steps: Steps,
     stop: Stop,
-    certified: "_Certified | None",
-    front: "Front | None",
+    beside: _Beside,
 ) -> int:
     from moim.media.stun import StunServer
 
     stop.server = server
     server.should_exit = stop.wanted
     stun = StunServer()
+    certified, front, tunnel = beside.certified, beside.front, beside.tunnel
+    sockets = [*listeners.tcp, *([tunnel.listener] if tunnel is not None else [])]
     renewals = [certified.keep(settings)] if certified else []
     tasks = [asyncio.create_task(one) for one in renewals]
     plain = await open_plain_port(settings, listeners, front)
@@ -219,16 +247,20 @@ async def _serve(
         _say_addresses(settings, steps, certified, front)
         if front is not None:
             tasks.append(asyncio.create_task(_for_ever(front)))
+        if tunnel is not None:
+            tasks.append(asyncio.create_task(tunnel.run()))
 
     try:
         await stun.start(listeners.udp)
-        await server.serve(listeners.tcp, announce)
+        await server.serve(sockets, announce)
     finally:
         stun.stop()
         for one in plain:
             one.close()
         for task in tasks:
             task.cancel()
+        # A tunnel says its end to the other side; the people in it have heard moim's farewell.
+        await asyncio.gather(*tasks, return_exceptions=True)
     return 0
 
 

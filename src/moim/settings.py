@@ -222,6 +222,28 @@ class Settings(BaseSettings):
         "not see each other's addresses; `all` takes a direct way where there is one.",
     )
 
+    # A tunnel
+    tunnel: str | None = Field(
+        default=None,
+        description="Where a tunnel makes moim public: `localhost.run`, `cloudflared`, or "
+        "`user@host:port` of a machine that takes SSH tunnels.",
+    )
+    tunnel_name: str | None = Field(
+        default=None,
+        description="Name that the tunnel asks for, `name` or `name:port`; not every place gives "
+        "it.",
+    )
+    tunnel_host_key: str | None = Field(
+        default=None,
+        description="Fingerprint (`SHA256:…`) that the tunnel's other end must show; without, the "
+        "key seen first is held to.",
+    )
+    tunnel_key: Path | None = Field(
+        default=None,
+        description="File of the private key that the tunnel shows to the other end.",
+        json_schema_extra={"default_text": "one made once, kept in the data folder"},
+    )
+
     # Meetings
     max_participants: int = Field(
         default=8,

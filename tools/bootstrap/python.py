@@ -13,6 +13,8 @@ from tools.bootstrap import network
 from tools.bootstrap.places import EXE, ROOT, TOOLS, UV, VENV, venv_program
 from tools.bootstrap.steps import StepFailed, Word, digest, is_stamped, quietly, step, write_stamp
 
+# A start may ask for a tunnel; what that takes is small.
+EXTRAS = ("--extra", "tunnel")
 PINS = Path(__file__).with_name("pins.json")
 _MACHINES = {
     "amd64": ("x86_64", "amd64"),
@@ -107,7 +109,7 @@ def ensure_packages(*, dev: bool) -> None:
         if not venv_program("python").exists():
             quietly([UV, "venv", "--clear", "--python", sys.executable, VENV], env=env)
         if network.index() == network.PYPI:
-            quietly([UV, "sync", "--locked", "--dev" if dev else "--no-dev"], env=env)
+            quietly([UV, "sync", "--locked", *EXTRAS, "--dev" if dev else "--no-dev"], env=env)
         else:
             _sync_from_mirror(env, dev=dev)
         write_stamp(stamp, want_dev if dev else want)
@@ -116,7 +118,15 @@ def ensure_packages(*, dev: bool) -> None:
 def _sync_from_mirror(env: dict[str, str], *, dev: bool) -> None:
     """Installs the locked versions, hashes checked, from another index than the lock names."""
     listed = TOOLS / "requirements.txt"
-    export: list[Word] = [UV, "export", "--frozen", "--no-emit-project", "--output-file", listed]
+    export: list[Word] = [
+        UV,
+        "export",
+        "--frozen",
+        "--no-emit-project",
+        "--output-file",
+        listed,
+        *EXTRAS,
+    ]
     without_index = {key: value for key, value in env.items() if key != "UV_DEFAULT_INDEX"}
     quietly([*export, "--dev" if dev else "--no-dev"], env=without_index)
     target: list[Word] = ["--python", venv_program("python")]

@@ -9,6 +9,10 @@ from starlette.requests import HTTPConnection
 
 from moim.live.ids import SLUG_SHAPE
 
+PUBLIC_BASE = "moim.public_base"
+"""In an ASGI scope: the whole address under which others reach moim, where that is not the address
+that the reader has typed. A tunnel puts it there."""
+
 _HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
@@ -25,17 +29,20 @@ def is_secure(connection: HTTPConnection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Addresses for one reader. `base` is "" or the path that moim lives under, like `/meet`."""
+    """Addresses for one reader. `base` is "" or the path that moim lives under, like `/meet`;
+    `public` is the base of whole addresses where it is another one."""
 
     base: str
     origin: str
+    public: str | None = None
 
     @classmethod
     def of(cls, connection: HTTPConnection, public_url: str | None = None) -> "Links":
         """The links of a request; `public_url` replaces the origin in those that people copy."""
         scheme = "https" if is_secure(connection) else "http"
         origin = public_url or f"{scheme}://{host_of(connection)}"
-        return cls(connection.scope.get("root_path", "").rstrip("/"), origin.rstrip("/"))
+        base = connection.scope.get("root_path", "").rstrip("/")
+        return cls(base, origin.rstrip("/"), connection.scope.get(PUBLIC_BASE))
 
     def to(self, path: str) -> str:
         """A path of moim as the browser must ask for it."""
@@ -43,7 +50,7 @@ class Links:
 
     def absolute(self, path: str) -> str:
         """The same as a whole address, to be copied and sent."""
-        return self.origin + self.to(path)
+        return (self.origin + self.base if self.public is None else self.public) + path
 
     @property
     def cookie_path(self) -> str:

@@ -26,6 +26,11 @@ IceServers = Callable[[str], Sequence[IceServer]]
 """The ICE servers (W3C RTCIceServer) for a page that was asked for under this host name."""
 
 
+def no_relay() -> bool:
+    """Whether two networks that let no call pass have a way all the same."""
+    return False
+
+
 def no_ice_servers(_: str) -> Sequence[IceServer]:
     """Browsers of one network find each other without any."""
     return ()
@@ -50,7 +55,7 @@ class Options:
     ice_servers: IceServers = no_ice_servers
     network_probes: Callable[[str], Sequence[str]] = no_network_probes
     """STUN addresses by which a page finds out what kind of network it is in."""
-    relay: bool = False
+    relay: Callable[[], bool] = no_relay
     """Whether there is a TURN server."""
     dev: bool = False
     image_max_bytes: int = 10 * 1024 * 1024

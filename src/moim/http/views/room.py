@@ -70,7 +70,7 @@ def start_data(
         "ice_servers": [dict(server) for server in options.ice_servers(_host_name(request))],
         "network": {
             "probes": list(options.network_probes(_host_name(request))),
-            "relay": options.relay,
+            "relay": options.relay(),
         },
         "guest_link": links.guest(room.slug),
         "host_link": made.host if made else None,

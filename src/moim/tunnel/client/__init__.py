@@ -1,0 +1,1 @@
+"""The end of a tunnel that stands beside the local server."""

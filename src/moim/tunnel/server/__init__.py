@@ -1,0 +1,1 @@
+"""The other end of tunnels: SSH for those who open them, HTTP for their visitors."""

@@ -1,0 +1,200 @@
+"""STUN and TURN for the calls of those who have a tunnel here.
+
+A tunnel carries pages and signals; pictures and sound go from browser to browser by UDP, and need a
+server that both can ask for their addresses, and for some networks one that relays. coturn does
+both where it is installed; otherwise moim answers STUN itself, and there is no relay.
+
+Each key that may open a tunnel has a secret of its own, derived from this server's. The moim behind
+the tunnel signs short-lived credentials for its participants with it. coturn reads the secrets from
+a database, so that somebody who is removed here loses the relay at once.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from moim import platform
+from moim.listening import ListenError, listen_udp
+from moim.media.stun import StunServer
+from moim.media.turn import CoturnOptions, coturn_config
+
+PROGRAM: Final = "turnserver"
+KEY_FILE: Final = "turn.key"
+REALM: Final = "moim-tunnels"
+STOP_S: Final = 5
+AGAIN_S: Final = 5
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayOptions:
+    """Where it listens, and what of it is told to browsers."""
+
+    folder: Path
+    host: str
+    """The name under which browsers reach this machine."""
+    listen: str = "0.0.0.0"  # noqa: S104 - a relay is for everybody
+    port: int = 3478
+    external_ip: str | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    min_port: int = 49_152
+    max_port: int = 65_535
+    allow: tuple[str, ...] = ()
+
+
+def find() -> str | None:
+    """Where coturn is; the system's own folders count, which a plain PATH may leave out."""
+    return shutil.which(PROGRAM) or shutil.which(PROGRAM, path="/usr/sbin:/usr/bin:/usr/local/bin")
+
+
+class Secrets:
+    """The secrets of those who have tunnels, and the database in which coturn finds them."""
+
+    def __init__(self, folder: Path) -> None:
+        platform.private_folder(folder)
+        path = folder / KEY_FILE
+        platform.create_private_file(path, secrets.token_hex(32).encode())
+        self._key = path.read_bytes()
+        self.database = folder / "turndb"
+
+    def of(self, fingerprint: str) -> str:
+        """The secret of a key."""
+        return hmac.new(self._key, f"turn {fingerprint}".encode(), hashlib.sha256).hexdigest()
+
+    def allow(self, fingerprints: Iterable[str]) -> None:
+        """Let these have the relay, and nobody else.
+
+        Source: coturn's `schema.sql`: table `turn_secret`, read at each authentication.
+        """
+        wanted = [(REALM, self.of(one)) for one in fingerprints]
+        if not self.database.exists():
+            platform.create_private_file(self.database, b"")
+        with closing(sqlite3.connect(self.database, timeout=5)) as database, database:
+            database.execute(
+                "CREATE TABLE IF NOT EXISTS turn_secret "
+                "(realm varchar(127) default '', value varchar(127), primary key (realm,value))"
+            )
+            database.execute("DELETE FROM turn_secret")
+            database.executemany("INSERT INTO turn_secret (realm, value) VALUES (?, ?)", wanted)
+
+
+class Relay:
+    """Runs coturn, or answers STUN alone."""
+
+    def __init__(self, options: RelayOptions) -> None:
+        self._options = options
+        self._program = find()
+        self._secrets = Secrets(options.folder)
+        self._running: asyncio.Task[None] | None = None
+        self._stun = StunServer()
+
+    @property
+    def relays(self) -> bool:
+        """Whether there is TURN, not only STUN."""
+        return self._program is not None
+
+    @property
+    def stun_urls(self) -> Sequence[str]:
+        """RFC 7064."""
+        return (f"stun:{self._place}:{self._options.port}",)
+
+    @property
+    def turn_urls(self) -> Sequence[str]:
+        """RFC 7065: UDP first, TCP for networks that let no UDP out."""
+        if not self.relays:
+            return ()
+        place = f"turn:{self._place}:{self._options.port}"
+        return (f"{place}?transport=udp", f"{place}?transport=tcp")
+
+    @property
+    def _place(self) -> str:
+        host = self._options.host
+        return f"[{host}]" if ":" in host else host
+
+    def secret_of(self, fingerprint: str) -> str | None:
+        """What the owner of a key signs credentials with."""
+        return self._secrets.of(fingerprint) if self.relays else None
+
+    async def start(self, fingerprints: Iterable[str]) -> None:
+        """Begin. Raises: ListenError when the port cannot be had."""
+        if self._program is None:
+            await self._stun.start(listen_udp(self._options.listen, self._options.port))
+            return
+        # coturn itself goes on without a port that it cannot have.
+        for one in listen_udp(self._options.listen, self._options.port):
+            one.close()
+        await self.allow(fingerprints)
+        self._running = asyncio.create_task(self._keep(self._program))
+
+    async def allow(self, fingerprints: Iterable[str]) -> None:
+        """Let the owners of these keys have the relay, and nobody else."""
+        if self.relays:
+            await asyncio.to_thread(self._secrets.allow, list(fingerprints))
+
+    async def stop(self) -> None:
+        """End, with all relayed calls."""
+        self._stun.stop()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    def configuration(self) -> str:
+        """What coturn is told."""
+        here = self._options
+        every = here.listen in ("0.0.0.0", "::", "*")  # noqa: S104 - compared, not bound
+        return coturn_config(
+            CoturnOptions(
+                # One that nobody has: those who may are in the database.
+                secret=secrets.token_hex(32),
+                realm=REALM,
+                port=here.port,
+                listening_ips=() if every else (here.listen,),
+                relay_ips=() if every else (here.listen,),
+                external_ips=(here.external_ip,) if here.external_ip else (),
+                min_port=here.min_port,
+                max_port=here.max_port,
+                allow=here.allow,
+                log="stdout",
+                state_dir=here.folder,
+            )
+        )
+
+    async def _keep(self, program: str) -> None:
+        path = self._options.folder / "turnserver.conf"
+        platform.write_private_file(path, self.configuration().encode())
+        while True:
+            running = await asyncio.create_subprocess_exec(
+                program,
+                "-c",
+                str(path),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                code = await running.wait()
+                log.warning("relay.ended", code=code)
+            finally:
+                if running.returncode is None:
+                    running.terminate()
+                    with suppress(TimeoutError, asyncio.CancelledError):
+                        await asyncio.wait_for(asyncio.shield(running.wait()), STOP_S)
+                if running.returncode is None:
+                    running.kill()
+                    await running.wait()
+            await asyncio.sleep(AGAIN_S)
+
+
+__all__ = ["ListenError", "Relay", "RelayOptions", "Secrets", "find"]
