@@ -78,7 +78,8 @@ async def both_ways(
     there: Awaitable[None], back: Awaitable[None], quiet: Quiet, of_s: float
 ) -> None:
     """Run both directions until both have ended, one has failed, or nothing moved for `of_s`."""
-    running = {asyncio.ensure_future(there), asyncio.ensure_future(back)}
+    both = {asyncio.ensure_future(there), asyncio.ensure_future(back)}
+    running = both
     try:
         while running:
             done, running = await asyncio.wait(
@@ -91,6 +92,6 @@ async def both_ways(
             elif quiet.left_s(of_s) <= 0:
                 return
     finally:
-        for one in running:
+        for one in both:
             one.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*both, return_exceptions=True)

@@ -8,7 +8,6 @@ The server is known by its version in the SSH greeting, so that nobody else is a
 that they have never heard of.
 """
 
-from collections.abc import Sequence
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -32,8 +31,8 @@ class Welcome(_Line):
     (draft-uberti-behave-turn-rest-00) and is the user's own."""
 
     url: str
-    stun: Sequence[str] = ()
-    turn: Sequence[str] = ()
+    stun: tuple[str, ...] = ()
+    turn: tuple[str, ...] = ()
     turn_secret: str | None = None
 
 

@@ -167,7 +167,7 @@ class SshTunnel:
         while line := await lines.readline():
             match read_line(line):
                 case Welcome(url=url, stun=stun, turn=turn, turn_secret=secret):
-                    on_up(Up(url, tuple(stun), tuple(turn), secret))
+                    on_up(Up(url, stun, turn, secret))
                 case Goodbye(goodbye=why):
                     raise _farewell(self.place, why)
                 case never:

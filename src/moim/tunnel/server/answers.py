@@ -2,6 +2,7 @@
 
 import html
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 
 import h11
@@ -29,7 +30,11 @@ class Answer:
             *self.headers,
         ]
         return (
-            h11.Response(status_code=self.status, headers=headers),
+            h11.Response(
+                status_code=self.status,
+                headers=headers,
+                reason=HTTPStatus(self.status).phrase.encode(),
+            ),
             h11.Data(data=body),
             h11.EndOfMessage(),
         )

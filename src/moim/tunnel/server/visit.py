@@ -159,7 +159,10 @@ class Visit:
         return event
 
     def _understood(self, request: h11.Request) -> Asked:
-        headers = [(bytes(name), bytes(value)) for name, value in request.headers]
+        headers = _plain(request.headers)
+        size = len(request.target) + sum(len(name) + len(value) + 4 for name, value in headers)
+        if size > self._door.limits.head_bytes:  # h11 counts what is incomplete only
+            raise Refusal(answers.TOO_LARGE)
         trusted = self._door.trusted
         peer = self._peer[0]
         visitor = visitor_of(peer, values(headers, b"x-forwarded-for"), trusted)
@@ -313,7 +316,10 @@ class Visit:
                     pass
                 case h11.Response():
                     headers = for_visitor(_plain(event.headers))
-                    await self._send(h11.Response(status_code=event.status_code, headers=headers))
+                    status, reason = event.status_code, event.reason
+                    await self._send(
+                        h11.Response(status_code=status, headers=headers, reason=reason)
+                    )
                 case h11.Data():
                     await self._send(event)
                 case h11.EndOfMessage():
