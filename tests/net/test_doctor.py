@@ -18,7 +18,9 @@ async def test_a_healthy_machine_has_nothing_but_what_is_not_built_here(tmp_path
     levels = {finding.what: finding.level for finding in findings}
     assert levels.pop("Web client") in (OK, BAD)
     assert levels.pop("Open files") in (OK, NOTE)
-    assert levels == dict.fromkeys(("Python", "Data folder", "Disk", "Clock", "Port", "STUN"), OK)
+    assert levels == dict.fromkeys(
+        ("Python", "Data folder", "Disk", "Clock", "Port", "STUN", "Tunnel"), OK
+    )
 
 
 async def test_a_port_of_another_program_is_a_fault(

@@ -8,9 +8,9 @@ The server is known by its version in the SSH greeting, so that nobody else is a
 that they have never heard of.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
 SUBSYSTEM: Final = "moim-tunnel"
 SERVER_VERSION: Final = "moim-tunnel-1"
@@ -19,6 +19,15 @@ LONGEST_LINE_BYTES: Final = 16 * 1024
 Why = Literal["replaced", "unused", "abused", "removed", "stopping"]
 """Why a server ends a tunnel: the same user began it elsewhere, nobody visited it for long, it
 overstepped the limits, its key is not allowed any more, or the server stops."""
+
+
+# What comes from the other end is printed at a terminal and told to browsers.
+WebAddress = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.:\[\]/_-]{1,300}$")]
+IceAddress = Annotated[
+    str,
+    StringConstraints(pattern=r"^(stun|turn)s?:[A-Za-z0-9.:\[\]-]{1,260}(\?transport=(udp|tcp))?$"),
+]
+Secret = Annotated[str, StringConstraints(min_length=16, max_length=512)]
 
 
 class _Line(BaseModel):
@@ -30,10 +39,10 @@ class Welcome(_Line):
     """Where the tunnel is, and what its calls may use. `turn_secret` signs short-lived credentials
     (draft-uberti-behave-turn-rest-00) and is the user's own."""
 
-    url: str
-    stun: tuple[str, ...] = ()
-    turn: tuple[str, ...] = ()
-    turn_secret: str | None = None
+    url: WebAddress
+    stun: tuple[IceAddress, ...] = ()
+    turn: tuple[IceAddress, ...] = ()
+    turn_secret: Secret | None = None
 
 
 class Goodbye(_Line):

@@ -23,10 +23,11 @@ from moim.tunnel.client.places import Place
 from moim.tunnel.client.reach import OnUp, Up, Wanted
 from moim.tunnel.errors import TunnelError, TunnelLost
 from moim.tunnel.streams import WINDOW_BYTES
-from moim.tunnel.wire import SERVER_VERSION, SUBSYSTEM, Goodbye, Welcome, Why, read_line
+from moim.tunnel.wire import SERVER_VERSION, SUBSYSTEM, Goodbye, Said, Welcome, Why, read_line
 
 CONNECT_S: Final = 15
 URL_S: Final = 30
+INSECURE_S: Final = 2
 KEEPALIVE_S: Final = 5
 KEEPALIVES_MISSED: Final = 3
 ADDRESS_CHECK_S: Final = 2
@@ -153,21 +154,21 @@ class SshTunnel:
             ) from None
 
     async def _hear(self, connection: asyncssh.SSHClientConnection, on_up: OnUp) -> None:
-        if self.public_url is not None:
-            on_up(Up(self.public_url))
-            await asyncio.Event().wait()
         version = str(connection.get_extra_info("server_version", ""))
         if version.removeprefix("SSH-2.0-").partition(" ")[0] == SERVER_VERSION:
             await self._hear_moim(connection, on_up)
+        elif self.public_url is not None:
+            on_up(Up(self.public_url))
+            await connection.wait_closed()
         else:
             await self._hear_provider(connection, on_up)
 
     async def _hear_moim(self, connection: asyncssh.SSHClientConnection, on_up: OnUp) -> None:
         _, lines, _ = await connection.open_session(subsystem=SUBSYSTEM, encoding="utf-8")
         while line := await lines.readline():
-            match read_line(line):
+            match _said(self.place, line):
                 case Welcome(url=url, stun=stun, turn=turn, turn_secret=secret):
-                    on_up(Up(url, stun, turn, secret))
+                    on_up(Up(self.public_url or url, stun, turn, secret))
                 case Goodbye(goodbye=why):
                     raise _farewell(self.place, why)
                 case never:
@@ -177,13 +178,20 @@ class SshTunnel:
     async def _hear_provider(self, connection: asyncssh.SSHClientConnection, on_up: OnUp) -> None:
         _, output, errors = await connection.open_session(encoding="utf-8", errors="replace")
         found = Announcements(self.place.host)
-        known = asyncio.Event()
+        known, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def tell(url: str) -> None:
+            if url == found.url:
+                known.set()
+                on_up(Up(url))
 
         async def read(lines: asyncssh.SSHReader[str]) -> None:
             while line := await lines.readline():
                 if found.read(line) and found.url is not None:
-                    known.set()
-                    on_up(Up(found.url))
+                    if found.url.startswith("https:"):
+                        tell(found.url)
+                    else:  # the secure address is often said in the next line
+                        loop.call_later(INSECURE_S, tell, found.url)
 
         reading = [asyncio.ensure_future(read(one)) for one in (output, errors)]
         try:
@@ -246,6 +254,17 @@ def _lost(place: Place, error: Exception) -> TunnelLost:
         error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     ) or "no answer"
     return TunnelLost("tunnel_unreachable", f"{place.host} cannot be reached: {why}.")
+
+
+def _said(place: Place, line: str) -> Said:
+    try:
+        return read_line(line)
+    except ValueError:
+        raise TunnelError(
+            "tunnel_refused",
+            f"{place.host} says something that this moim does not know. One of the two is old: "
+            "update it.",
+        ) from None
 
 
 def _farewell(place: Place, why: Why) -> TunnelError:

@@ -1,7 +1,9 @@
 """The front door: the ports that visitors come to, and how many may be inside."""
 
 import asyncio
+import socket
 import ssl
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -10,8 +12,6 @@ from moim.household import household
 from moim.tunnel.server.limits import Places
 from moim.tunnel.server.visit import Door, Visit
 from moim.tunnel.streams import WINDOW_BYTES
-
-CLOSE_S = 2
 
 log = structlog.get_logger(__name__)
 
@@ -25,23 +25,23 @@ class FrontDoor:
         self._servers: list[asyncio.Server] = []
         self._visits: set[asyncio.Task[None]] = set()
 
-    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
-        """Open a port; gives its number. Raises: OSError for one that cannot be had."""
+    async def listen(
+        self, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None = None
+    ) -> None:
+        """Let visitors in by these sockets, which belong to the door from here on."""
 
         async def visited(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._visited(reader, writer, is_tls=tls is not None)
 
-        server = await asyncio.start_server(
-            visited,
-            host,
-            port,
-            ssl=tls,
-            limit=WINDOW_BYTES,
-            ssl_handshake_timeout=self._door.limits.head_s if tls else None,
-        )
-        self._servers.append(server)
-        number: int = server.sockets[0].getsockname()[1]
-        return number
+        for one in sockets:
+            server = await asyncio.start_server(
+                visited,
+                sock=one,
+                ssl=tls,
+                limit=WINDOW_BYTES,
+                ssl_handshake_timeout=self._door.limits.head_s if tls else None,
+            )
+            self._servers.append(server)
 
     async def _visited(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_tls: bool

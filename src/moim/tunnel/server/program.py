@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from moim import logs, platform
-from moim.listening import ListenError
+from moim.listening import listen
 from moim.settings import Settings
 from moim.tunnel.errors import TunnelError
 from moim.tunnel.extra import need_asyncssh
@@ -118,7 +118,7 @@ class TunnelServer:
         self._front = FrontDoor(Door(chosen.plate, self.tunnels, trusted, chosen.limits))
         knocks = Knocks(chosen.limits.logins_per_minute)
         self._house = House(self.users, self.tunnels, chosen.limits, knocks, self._welcome)
-        self._ssh: asyncssh.SSHAcceptor | None = None
+        self._ssh: list[asyncssh.SSHAcceptor] = []
         self._relay: Relay | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self.port = self.ssh_port = 0
@@ -150,19 +150,15 @@ class TunnelServer:
         self.fingerprint = key.get_fingerprint()
         if chosen.relay:
             await self._start_relay()
-        try:
-            self._ssh = await sshd.listen(self._house, chosen.host, chosen.ssh_port, key)
-            self.ssh_port = self._ssh.get_port()
-            tls = self._certificate.context if self._certificate is not None else None
-            self.port = await self._front.listen(chosen.host, chosen.port, tls)
-            if chosen.plain_port is not None:
-                await self._front.listen(chosen.host, chosen.plain_port)
-        except OSError as error:
-            raise ListenError(
-                "port_busy",
-                f"A port of the tunnel server cannot be had: {error.strerror or error}. "
-                "Choose others with --port and --ssh-port.",
-            ) from None
+        listeners = listen(chosen.host, chosen.ssh_port)
+        self.ssh_port = listeners.port
+        self._ssh = [await sshd.listen(self._house, one, key) for one in listeners.tcp]
+        tls = self._certificate.context if self._certificate is not None else None
+        listeners = listen(chosen.host, chosen.port)
+        self.port = listeners.port
+        await self._front.listen(listeners.tcp, tls)
+        if chosen.plain_port is not None:
+            await self._front.listen(listen(chosen.host, chosen.plain_port).tcp)
         self._sweeping = asyncio.create_task(self._sweep())
 
     async def _start_relay(self) -> None:
@@ -213,9 +209,9 @@ class TunnelServer:
             await asyncio.gather(self._sweeping, return_exceptions=True)
         self.tunnels.end_all()
         await self._front.close()
-        if self._ssh is not None:
-            self._ssh.close()
-            await self._ssh.wait_closed()
+        for one in self._ssh:
+            one.close()
+            await one.wait_closed()
         if self._relay is not None:
             await self._relay.stop()
 

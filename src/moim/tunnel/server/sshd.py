@@ -6,6 +6,7 @@ port: the front door opens its lines by itself.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,13 +44,12 @@ class House:
 
 
 async def listen(
-    house: House, host: str, port: int, host_key: asyncssh.SSHKey
+    house: House, listener: socket.socket, host_key: asyncssh.SSHKey
 ) -> asyncssh.SSHAcceptor:
-    """Take SSH connections. Raises: OSError for a port that cannot be had."""
+    """Take SSH connections on a socket, which belongs to the acceptor from here on."""
     return await asyncssh.create_server(
         lambda: _Guard(house),
-        host,
-        port,
+        sock=listener,
         server_host_keys=[host_key],
         config=None,
         server_version=SERVER_VERSION,
