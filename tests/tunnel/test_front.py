@@ -11,7 +11,7 @@ import websockets
 
 from moim.tunnel.server.limits import Limits
 from moim.tunnel.server.program import TunnelServer
-from moim.tunnel.streams import WINDOW_BYTES
+from moim.tunnel.streams import LINGER_S, WINDOW_BYTES
 from tests.tunnel.world import (
     DEADLINE_S,
     HOST,
@@ -322,6 +322,18 @@ async def test_a_websocket_is_held_and_closed_from_both_sides(
             await until(lambda: not laptop.local.visitors)
 
 
+async def test_a_refused_websocket_is_a_request_like_others(
+    server: TunnelServer, laptop: Laptop
+) -> None:
+    upgrade = b"GET /ws HTTP/1.1\r\n" + MINA + b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    last = b"GET /after HTTP/1.1\r\n" + MINA + b"connection: close\r\n\r\n"
+    async with laptop.at(server):
+        answer = await say(server, upgrade + last)
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert b"upgrade: websocket\r\n" in answer
+    assert b"GET /after HTTP/1.1" in answer
+
+
 async def test_a_silent_websocket_is_closed_in_the_end(tmp_path: Path, laptop: Laptop) -> None:
     async def listen(socket: websockets.ServerConnection) -> None:
         await socket.wait_closed()
@@ -344,6 +356,40 @@ async def test_a_silent_websocket_is_closed_in_the_end(tmp_path: Path, laptop: L
         ):
             async with asyncio.timeout(DEADLINE_S):
                 await socket.wait_closed()
+
+
+async def test_a_websocket_over_tls_closes_as_soon_as_its_server_closes(
+    tmp_path: Path, laptop: Laptop
+) -> None:
+    from moim.lan import LanHost, ensure_certificates
+    from tests.net.test_lan import NOW
+
+    async def leave(socket: websockets.ServerConnection) -> None:
+        await socket.recv()
+        socket.transport.close()  # without a word, as a server that is killed
+
+    pem = ensure_certificates(tmp_path / "ca", LanHost("a", ()), NOW).server
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    async with (
+        websockets.serve(leave, HOST, 0) as local,
+        tunnel_server(tmp_path / "server", url="https://tunnels.test", cert=pem, key=pem) as server,
+    ):
+        laptop.local.port = next(iter(local.sockets)).getsockname()[1]
+        async with (
+            laptop.at(server),
+            websockets.connect(
+                "wss://mina.tunnels.test/ws",
+                host=HOST,
+                port=server.port,
+                ssl=trusting,
+                proxy=None,
+            ) as wire,
+        ):
+            await wire.send("go")
+            began = time.monotonic()
+            await asyncio.wait_for(wire.wait_closed(), DEADLINE_S)
+            assert time.monotonic() - began < LINGER_S / 2
 
 
 async def test_its_own_certificate_is_read_again_when_it_was_renewed(

@@ -58,9 +58,10 @@ def programs(*, asked_for: bool) -> Finding:
 
 def key(settings: Settings) -> Finding:
     """The key that this machine shows to the other end."""
-    path = settings.tunnel_key or tunnel_folder(settings.data_dir) / FILE
+    named = settings.tunnel_key
+    path = named.expanduser() if named else tunnel_folder(settings.data_dir) / FILE
     if not path.exists():
-        if settings.tunnel_key is not None:
+        if named is not None:
             return Finding(BAD, WHAT, f"there is no key {path}: set {variable_of('tunnel_key')}.")
         return Finding(OK, WHAT, "its key is made when one is opened")
     if not platform.is_private(path):

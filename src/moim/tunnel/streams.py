@@ -60,7 +60,10 @@ class Quiet:
 async def carry(
     source: Source, sink: Sink, quiet: Quiet, take: Take | None = None, first: bytes = b""
 ) -> None:
-    """Carry bytes until the source ends, and say the end to the sink. `take` slows it down."""
+    """Carry bytes until the source ends, and say the end to the sink. `take` slows it down.
+
+    Over TLS the end of one direction is the end of both.
+    """
     chunk = first or await source.read(CHUNK_BYTES)
     while chunk:
         quiet.moved()
@@ -72,6 +75,8 @@ async def carry(
         chunk = await source.read(CHUNK_BYTES)
     if sink.can_write_eof():
         sink.write_eof()
+    else:
+        sink.close()
 
 
 async def both_ways(

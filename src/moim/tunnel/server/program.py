@@ -50,7 +50,6 @@ class ServerOptions:
     relay: bool = True
     relay_port: int = 3478
     external_ip: str | None = None
-    relay_allow: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
 
@@ -172,7 +171,8 @@ class TunnelServer:
                 listen=chosen.host,
                 port=chosen.relay_port,
                 external_ip=chosen.external_ip,
-                allow=chosen.relay_allow,
+                cert=chosen.cert,
+                key=chosen.key,
             )
         )
         await self._relay.start(user.fingerprint for user in self.users.all())
@@ -199,6 +199,8 @@ class TunnelServer:
                 try:
                     if self._certificate.refresh():
                         log.info("certificate.renewed")
+                        if self._relay is not None:
+                            self._relay.renewed()
                 except (OSError, ssl.SSLError):
                     log.warning("certificate.not_renewed", exc_info=True)
 

@@ -14,7 +14,9 @@ import hashlib
 import hmac
 import secrets
 import shutil
+import signal
 import sqlite3
+import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -49,9 +51,9 @@ class RelayOptions:
     external_ip: str | None = None
     cert: Path | None = None
     key: Path | None = None
+    tls_port: int = 5349
     min_port: int = 49_152
     max_port: int = 65_535
-    allow: tuple[str, ...] = ()
 
 
 def find() -> str | None:
@@ -98,6 +100,7 @@ class Relay:
         self._program = find()
         self._secrets = Secrets(options.folder)
         self._running: asyncio.Task[None] | None = None
+        self._process: asyncio.subprocess.Process | None = None
         self._stun = StunServer()
 
     @property
@@ -112,11 +115,12 @@ class Relay:
 
     @property
     def turn_urls(self) -> Sequence[str]:
-        """RFC 7065: UDP first, TCP for networks that let no UDP out."""
+        """RFC 7065: UDP first, TCP for networks that let no UDP out, TLS for those that look."""
         if not self.relays:
             return ()
-        place = f"turn:{self._place}:{self._options.port}"
-        return (f"{place}?transport=udp", f"{place}?transport=tcp")
+        here, place = self._options, f"{self._place}:{self._options.port}"
+        secure = [f"turns:{self._place}:{here.tls_port}?transport=tcp"] if here.cert else []
+        return (f"turn:{place}?transport=udp", f"turn:{place}?transport=tcp", *secure)
 
     @property
     def _place(self) -> str:
@@ -129,11 +133,19 @@ class Relay:
 
     async def start(self, fingerprints: Iterable[str]) -> None:
         """Begin. Raises: ListenError when the port cannot be had."""
+        try:
+            sockets = listen_udp(self._options.listen, self._options.port)
+        except ListenError as error:
+            raise ListenError(
+                error.code,
+                f"UDP port {self._options.port} for calls cannot be had. If coturn runs as a "
+                "service of its own, stop that; or choose another one with --turn-port.",
+            ) from None
         if self._program is None:
-            await self._stun.start(listen_udp(self._options.listen, self._options.port))
+            await self._stun.start(sockets)
             return
-        # coturn itself goes on without a port that it cannot have.
-        for one in listen_udp(self._options.listen, self._options.port):
+        # coturn itself would go on without a port that it cannot have.
+        for one in sockets:
             one.close()
         await self.allow(fingerprints)
         self._running = asyncio.create_task(self._keep(self._program))
@@ -150,6 +162,12 @@ class Relay:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
+    def renewed(self) -> None:
+        """Read the certificate again; calls go on. Source: turnserver(1), SIGUSR2."""
+        if sys.platform != "win32" and self._process is not None and self._options.cert:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGUSR2)
+
     def configuration(self) -> str:
         """What coturn is told."""
         here = self._options
@@ -160,12 +178,14 @@ class Relay:
                 secret=secrets.token_hex(32),
                 realm=REALM,
                 port=here.port,
+                tls_port=here.tls_port,
+                cert=here.cert,
+                key=here.key,
                 listening_ips=() if every else (here.listen,),
                 relay_ips=() if every else (here.listen,),
                 external_ips=(here.external_ip,) if here.external_ip else (),
                 min_port=here.min_port,
                 max_port=here.max_port,
-                allow=here.allow,
                 log="stdout",
                 state_dir=here.folder,
             )
@@ -183,6 +203,7 @@ class Relay:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
             )
+            self._process = running
             try:
                 code = await running.wait()
                 log.warning("relay.ended", code=code)
@@ -195,6 +216,3 @@ class Relay:
                     running.kill()
                     await running.wait()
             await asyncio.sleep(AGAIN_S)
-
-
-__all__ = ["ListenError", "Relay", "RelayOptions", "Secrets", "find"]

@@ -145,7 +145,7 @@ class _Guard(asyncssh.SSHServer):
                     encoding=None,
                     window=WINDOW_BYTES,
                 )
-            return Line(source, sink)
+            return Line(source, sink, sink.channel.abort)
 
         made = self._house.tunnels.claim(name, self, open_line)
         if made is None:

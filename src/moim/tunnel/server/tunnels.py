@@ -15,6 +15,8 @@ class Line:
 
     source: Source
     sink: Sink
+    abort: Callable[[], None]
+    """Closes it at once, whatever is still on its way to a laptop that does not read."""
 
 
 class Owner(Protocol):

@@ -218,7 +218,7 @@ class Visit:
         held, self._held = self._held, None
         if held is not None:
             self._door.tunnels.leave(held.tunnel)
-            held.line.sink.close()
+            held.line.abort()
 
     async def _exchange(self, asked: Asked, found: Found, held: Held) -> bool:
         """The request to the server, the answer back."""

@@ -1,0 +1,128 @@
+"""STUN and TURN of a tunnel server: whose secrets are taken, and what there is without coturn."""
+
+import asyncio
+import socket
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+
+from moim.listening import ListenError
+from moim.media import stun
+from moim.platform import is_private
+from moim.tunnel.server import relay
+from moim.tunnel.server.relay import Relay, RelayOptions, Secrets
+from tests.browser.server import free_port
+from tests.programs import need
+
+MINA, JOON = "SHA256:mina", "SHA256:joon"
+
+
+def options(folder: Path, port: int, **more: object) -> RelayOptions:
+    given = {"folder": folder, "host": "tunnels.test", "listen": "127.0.0.1", "port": port}
+    return RelayOptions(**{**given, **more})  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def started(made: Relay, *fingerprints: str) -> AsyncIterator[Relay]:
+    await made.start(fingerprints)
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+def stored(path: Path) -> set[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return {str(value) for (value,) in database.execute("SELECT value FROM turn_secret")}
+
+
+def test_each_key_has_a_secret_that_lasts_and_only_those_allowed_are_stored(
+    tmp_path: Path,
+) -> None:
+    secrets = Secrets(tmp_path)
+    mina, joon = secrets.of(MINA), secrets.of(JOON)
+    assert mina != joon
+    assert Secrets(tmp_path).of(MINA) == mina
+    assert Secrets(tmp_path / "other").of(MINA) != mina
+    secrets.allow([MINA, JOON])
+    assert stored(secrets.database) == {mina, joon}
+    secrets.allow([JOON])
+    assert stored(secrets.database) == {joon}
+    assert is_private(secrets.database)
+
+
+async def test_without_coturn_moim_answers_stun_itself_and_promises_no_relay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "find", lambda: None)
+    port = free_port()
+    async with started(Relay(options(tmp_path, port)), MINA) as made:
+        assert made.stun_urls == (f"stun:tunnels.test:{port}",)
+        assert made.turn_urls == ()
+        assert made.secret_of(MINA) is None
+        loop = asyncio.get_running_loop()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.setblocking(False)
+            asking.connect(("127.0.0.1", port))
+            await loop.sock_sendall(asking, stun.binding_request(b"0" * 12))
+            reply = await asyncio.wait_for(loop.sock_recv(asking, 1000), 10)
+        assert reply[8:20] == b"0" * 12
+
+
+async def test_a_port_of_another_program_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(ListenError, match="choose another one with --turn-port") as refused:
+            await Relay(options(tmp_path, taken.getsockname()[1])).start([])
+        assert refused.value.code == "port_busy"
+
+
+def test_with_a_certificate_the_relay_speaks_tls_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "find", lambda: "turnserver")
+    plain = Relay(options(tmp_path, 3478))
+    assert "no-tls\n" in plain.configuration()
+    assert not [url for url in plain.turn_urls if url.startswith("turns:")]
+    files = {"cert": tmp_path / "cert.pem", "key": tmp_path / "key.pem"}
+    secure = Relay(options(tmp_path, 3478, **files))
+    assert secure.turn_urls[-1] == "turns:tunnels.test:5349?transport=tcp"
+    assert f"cert={files['cert']}\n" in secure.configuration()
+
+
+@pytest.mark.network
+async def test_coturn_takes_the_secrets_of_those_who_are_here_and_forgets_who_goes(
+    tmp_path: Path,
+) -> None:
+    need("turnserver")
+    client, port = need("turnutils_uclient"), free_port()
+    made = Relay(options(tmp_path, port))
+
+    async def asks(fingerprint: str) -> str:
+        secret = made.secret_of(fingerprint)
+        assert secret is not None
+        asking = await asyncio.create_subprocess_exec(
+            *(client, "-y", "-c", "-n", "1", "-u", "mina", "-W", secret, "-p", str(port)),
+            *("-e", "127.0.0.1", "127.0.0.1"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await asyncio.wait_for(asking.communicate(), 60)
+        return said.decode()
+
+    async def allocates(fingerprint: str) -> bool:
+        # Its own address is no place that the relay sends to: only an allocation comes so far.
+        return "error 403 (Forbidden IP)" in await asks(fingerprint)
+
+    async with started(made, MINA):
+        async with asyncio.timeout(60):
+            while True:
+                if await allocates(MINA):
+                    break
+        assert not await allocates(JOON)
+        await made.allow([JOON])
+        assert await allocates(JOON)
+        assert not await allocates(MINA)
