@@ -6,7 +6,6 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -19,7 +18,17 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from moim.tunnel.client.own_key import own_key
 from moim.tunnel.server.program import TunnelServer
 from tests.browser.server import MoimServer
-from tests.tunnel.world import HOST, answering, browser, echo, public, tunnel_server, until
+from tests.tunnel.running import tunnelled
+from tests.tunnel.world import (
+    DEADLINE_S,
+    HOST,
+    answering,
+    browser,
+    echo,
+    public,
+    tunnel_server,
+    until,
+)
 
 pytestmark = pytest.mark.processes
 
@@ -36,27 +45,6 @@ class Everywhere(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing is held."""
-
-
-@asynccontextmanager
-async def tunnelled(folder: Path, server: TunnelServer, **more: str) -> AsyncIterator[MoimServer]:
-    """A moim whose tunnel stands."""
-    moim = MoimServer(
-        folder,
-        {
-            "MOIM_TUNNEL": f"mina@{HOST}:{server.ssh_port}",
-            "MOIM_TUNNEL_HOST_KEY": server.fingerprint,
-            **more,
-        },
-    )
-    server.users.add("mina", public(own_key(folder / "data" / "tunnel")))
-    await moim.start()
-    try:
-        await until(lambda: server.tunnels.find("mina") is not None)
-        await until(lambda: "Whoever has the link" in moim.said())
-        yield moim
-    finally:
-        await moim.kill()
 
 
 @pytest.fixture
@@ -90,13 +78,13 @@ async def test_a_meeting_goes_through_the_tunnel_and_ends_with_moim(
             origin=websockets.Origin(f"http://{PUBLIC}"),
             additional_headers={"Cookie": cookie},
         ) as wire:
-            assert '"hello"' in str(await asyncio.wait_for(wire.recv(), 10))
+            assert '"hello"' in str(await asyncio.wait_for(wire.recv(), DEADLINE_S))
             assert await moim.stop() == 0
             heard: list[str] = []
 
             async def listen() -> None:
                 while True:
-                    heard.append(str(await asyncio.wait_for(wire.recv(), 10)))
+                    heard.append(str(await asyncio.wait_for(wire.recv(), DEADLINE_S)))
 
             with pytest.raises(websockets.ConnectionClosed) as closed:
                 await listen()
@@ -126,7 +114,7 @@ async def test_socketio_is_held_through_the_tunnel(tmp_path: Path, server: Tunne
                     auth={"room": room.slug},
                     transports=[transport],
                 )
-                await asyncio.wait_for(hello.wait(), 10)
+                await asyncio.wait_for(hello.wait(), DEADLINE_S)
                 await client.disconnect()
 
 
@@ -171,7 +159,7 @@ async def test_any_local_server_has_a_tunnel_until_ctrl_c(
         )
         assert program.stdout is not None
         said = ""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(DEADLINE_S):
             while "Ctrl-C closes it." not in said:
                 said += (await program.stdout.readline()).decode()
         url = re.search(r"Tunnel  http://(\S+)", said)
@@ -179,5 +167,5 @@ async def test_any_local_server_has_a_tunnel_until_ctrl_c(
         assert url[1] == "tea-mina.tunnels.test"
         assert (await web.get("/", headers={"host": url[1]})).status_code == 200
         program.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(program.wait(), 10) == 0
+        assert await asyncio.wait_for(program.wait(), DEADLINE_S) == 0
         await until(lambda: len(server.tunnels) == 0)

@@ -3,18 +3,21 @@
 import asyncio
 import socket
 import sqlite3
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
+from moim.lan import LanHost, ensure_certificates
 from moim.listening import ListenError
 from moim.media import stun
 from moim.platform import is_private
 from moim.tunnel.server import relay
 from moim.tunnel.server.relay import Relay, RelayOptions, Secrets
 from tests.browser.server import free_port
+from tests.net.test_lan import NOW
 from tests.programs import need
 
 MINA, JOON = "SHA256:mina", "SHA256:joon"
@@ -126,3 +129,35 @@ async def test_coturn_takes_the_secrets_of_those_who_are_here_and_forgets_who_go
         await made.allow([JOON])
         assert await allocates(JOON)
         assert not await allocates(MINA)
+
+
+@pytest.mark.network
+async def test_coturn_reads_a_renewed_certificate_without_an_end(tmp_path: Path) -> None:
+    need("turnserver")
+    made = [
+        ensure_certificates(tmp_path / name, LanHost(name, ()), NOW).server for name in ("a", "b")
+    ]
+    pem, port, tls_port = tmp_path / "cert.pem", free_port(), free_port()
+    pem.write_bytes(made[0].read_bytes())
+    relay = Relay(options(tmp_path / "relay", port, cert=pem, key=pem, tls_port=tls_port))
+
+    async def shown() -> str:
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    place = ("127.0.0.1", tls_port)
+                    return await asyncio.to_thread(ssl.get_server_certificate, place)
+                except OSError:
+                    await asyncio.sleep(0.1)
+
+    async with started(relay, MINA):
+        before = await shown()
+        process = relay._process
+        pem.write_bytes(made[1].read_bytes())
+        relay.renewed()
+        async with asyncio.timeout(60):
+            while True:
+                if await shown() != before:
+                    break
+                await asyncio.sleep(0.1)
+        assert relay._process is process

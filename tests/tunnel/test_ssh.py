@@ -10,7 +10,16 @@ from moim.tunnel.client.host_keys import HostKeys
 from moim.tunnel.errors import TunnelError, TunnelLost
 from moim.tunnel.server.limits import Limits
 from moim.tunnel.server.program import TunnelServer
-from tests.tunnel.world import HOST, Laptop, browser, host_of, public, tunnel_server, until
+from tests.tunnel.world import (
+    DEADLINE_S,
+    HOST,
+    Laptop,
+    browser,
+    host_of,
+    public,
+    tunnel_server,
+    until,
+)
 
 
 async def connect(server: TunnelServer, key: asyncssh.SSHKey) -> asyncssh.SSHClientConnection:
@@ -124,7 +133,7 @@ async def test_who_keeps_asking_for_what_there_is_not_is_shown_out(
         for _ in range(3):
             with pytest.raises(asyncssh.Error):
                 await connection.open_connection(HOST, laptop.local.port)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             await connection.wait_closed()
 
 
@@ -132,7 +141,7 @@ async def test_who_asks_for_no_tunnel_is_not_kept(tmp_path: Path, laptop: Laptop
     async with tunnel_server(tmp_path / "server", limits=Limits(claim_s=0.05)) as server:
         server.users.add("mina", public(laptop.key))
         connection = await connect(server, laptop.key)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_S):
             await connection.wait_closed()
 
 
@@ -194,7 +203,7 @@ async def test_the_newest_connection_has_the_name_and_the_older_one_is_told(
     await until(lambda: len(laptop.ups) == 1)
     async with laptop.at(server) as url, browser(server) as web:
         with pytest.raises(TunnelError) as ended:
-            await asyncio.wait_for(older, 10)
+            await asyncio.wait_for(older, DEADLINE_S)
         assert ended.value.code == "tunnel_replaced"
         assert (await web.get("/", headers=host_of(url))).status_code == 200
 
@@ -205,7 +214,7 @@ async def test_a_removed_user_loses_the_tunnel(server: TunnelServer, laptop: Lap
     await until(lambda: bool(laptop.ups))
     assert server.users.remove("mina") == 1
     with pytest.raises(TunnelError) as ended:
-        await asyncio.wait_for(holding, 20)
+        await asyncio.wait_for(holding, DEADLINE_S)
     assert ended.value.code == "tunnel_key_refused"
     assert len(server.tunnels) == 0
 
@@ -216,7 +225,7 @@ async def test_a_server_that_stops_says_that_it_comes_back(tmp_path: Path, lapto
         holding = asyncio.ensure_future(laptop.tunnel(server.ssh_port).hold(laptop.ups.append))
         await until(lambda: bool(laptop.ups))
     with pytest.raises(TunnelLost) as lost:
-        await asyncio.wait_for(holding, 10)
+        await asyncio.wait_for(holding, DEADLINE_S)
     assert lost.value.code == "tunnel_lost"
 
 

@@ -22,7 +22,7 @@ from moim.tunnel.server.names import Doorplate
 from moim.tunnel.server.program import ServerOptions, TunnelServer
 
 HOST = "127.0.0.1"
-DEADLINE_S = 20
+DEADLINE_S = 60
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
