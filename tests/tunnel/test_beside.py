@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from moim.tunnel.client.own_key import own_key
 from moim.tunnel.server.program import TunnelServer
 from tests.browser.server import MoimServer
+from tests.signalling.server import _read_at_once
 from tests.tunnel.running import tunnelled
 from tests.tunnel.world import (
     DEADLINE_S,
@@ -103,7 +104,7 @@ async def test_socketio_is_held_through_the_tunnel(tmp_path: Path, server: Tunne
         cookie = page.headers["set-cookie"].partition(";")[0]
         for transport in ("websocket", "polling"):
             async with aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(resolver=Everywhere())
+                connector=aiohttp.TCPConnector(resolver=Everywhere()), middlewares=[_read_at_once]
             ) as session:
                 client = socketio.AsyncClient(reconnection=False, http_session=session)
                 hello = asyncio.Event()
