@@ -91,7 +91,12 @@ class _Session(asyncssh.SSHServerSession[str]):
 
 @asynccontextmanager
 async def provider(
-    says: str, *, host: str = "127.0.0.1", port: int = 0, refuses: bool = False
+    says: str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    refuses: bool = False,
+    key: str = "ssh-ed25519",
 ) -> AsyncIterator[Provider]:
     """Running, until the block ends."""
     made = Provider(says, refuses=refuses)
@@ -99,7 +104,7 @@ async def provider(
         lambda: _Door(made),
         host,
         port,
-        server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
+        server_host_keys=[asyncssh.generate_private_key(key)],
         config=None,
     )
     made.port = server.get_port()

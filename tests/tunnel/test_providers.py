@@ -68,6 +68,15 @@ async def test_a_name_that_changes_while_it_stands_is_told(laptop: Laptop) -> No
         assert laptop.ups[1].url == "https://9f1d.lhr.life"
 
 
+async def test_another_kind_of_host_key_is_another_key(laptop: Laptop) -> None:
+    async with provider(SISH) as there, holding(laptop, laptop.tunnel(there.port)):
+        port = there.port
+    async with provider(SISH, port=port, key="ecdsa-sha2-nistp256"):
+        with pytest.raises(TunnelError) as refused:
+            await laptop.tunnel(port).hold(laptop.ups.append)
+    assert refused.value.code == "tunnel_host_key_changed"
+
+
 async def test_a_name_is_asked_for_with_ones_own_key(laptop: Laptop) -> None:
     laptop.name = "mina"
     async with provider(SISH) as there, holding(laptop, laptop.tunnel(there.port, "tea")):

@@ -6,8 +6,8 @@
 Codes: `tunnel_extra_missing`, `tunnel_place_invalid`, `tunnel_host_key_changed`,
 `tunnel_host_key_unexpected`, `tunnel_key_refused`, `tunnel_key_invalid`, `tunnel_refused`,
 `tunnel_replaced`, `tunnel_unused`, `tunnel_abused`, `tunnel_user_invalid`, `tunnel_url_invalid`,
-`tunnel_certificate_invalid`, `cloudflared_missing`; lost: `tunnel_unreachable`, `tunnel_lost`,
-`tunnel_without_url`.
+`tunnel_certificate_invalid`, `tunnel_without_url`, `cloudflared_missing`; lost:
+`tunnel_unreachable`, `tunnel_lost`.
 """
 
 

@@ -87,7 +87,7 @@ class Beside:
         back, self._url = self._url == url, url
         say_address(self.say, url, back=back)
         if not back:
-            say_ways(self.say, stun, up.turn)
+            say_ways(self.say, stun, self.settings.turn_urls or up.turn)
             self.say("Whoever has the link comes in, until moim stops.")
 
     def close(self) -> None:

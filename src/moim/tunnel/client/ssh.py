@@ -54,19 +54,18 @@ class SshTunnel:
         """
         async with self._connection() as connection:
             await self._forward(connection)
-            ends = [
-                asyncio.ensure_future(end)
-                for end in (
-                    self._hear(connection, on_up),
-                    _address_gone(connection),
-                    connection.wait_closed(),
-                )
-            ]
+            hearing = asyncio.ensure_future(self._hear(connection, on_up))
+            gone = asyncio.ensure_future(_address_gone(connection))
+            closed = asyncio.ensure_future(connection.wait_closed())
+            ends = (hearing, gone, closed)
             try:
-                done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(0)  # a goodbye and the end of the connection arrive together
-                for one in [end for end in ends if end.done()] or done:
-                    one.result()
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                if closed.done():
+                    # A goodbye and the end of the connection arrive together; the first says why.
+                    await asyncio.wait({hearing}, timeout=CLOSE_S)
+                for one in ends:
+                    if one.done():
+                        one.result()
             finally:
                 for one in ends:
                     one.cancel()
@@ -85,7 +84,7 @@ class SshTunnel:
                     client_factory=lambda: client,
                     config=None,
                     known_hosts=([], [], []),
-                    server_host_key_algs=self._pinned_algorithms() or "default",
+                    server_host_key_algs=self._algorithms(),
                     username=place.user or "moim",
                     client_keys=[self.key],
                     agent_path=None,
@@ -118,10 +117,11 @@ class SshTunnel:
                     await connection.wait_closed()
             connection.abort()
 
-    def _pinned_algorithms(self) -> list[str]:
-        """The kinds of key that are pinned: another kind is another key."""
+    def _algorithms(self) -> str:
+        """The kinds of key that are pinned first: a server that has several shows the same one."""
         known = self.host_keys.known(self.place.host, self.place.port)
-        return [name.decode() for key in known for name in key.sig_algorithms]
+        names = [name.decode() for key in known for name in key.sig_algorithms]
+        return f"^{','.join(names)}" if names else "default"
 
     async def _forward(self, connection: asyncssh.SSHClientConnection) -> None:
         def visited(visitor: str, _port: int) -> Callable[[Any, Any], Awaitable[None]]:
