@@ -20,6 +20,11 @@ ANY_PORT_TRIES: Final = 5
 EVERYWHERE: Final = ("0.0.0.0", "::", "*", "")  # noqa: S104 - named, not bound
 _MISSING_FAMILY: Final = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
+_PROTOCOLS: Final = {
+    socket.SOCK_STREAM: socket.IPPROTO_TCP,
+    socket.SOCK_DGRAM: socket.IPPROTO_UDP,
+}
+
 Place = tuple[socket.AddressFamily, str]
 
 
@@ -117,7 +122,8 @@ def _bound(places: Sequence[Place], kind: socket.SocketKind, port: int) -> Itera
     for family, address in places:
         one = None
         try:
-            one = socket.socket(family, kind)
+            # Named, for asyncio to know it for TCP: an answer in two parts would wait for an ACK.
+            one = socket.socket(family, kind, _PROTOCOLS[kind])
             platform.claim_address(one)
             if family == socket.AF_INET6:
                 # Otherwise it would take IPv4's port, too, on some systems and not on others.

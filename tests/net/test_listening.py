@@ -1,5 +1,6 @@
 """Listening: one number on every address, and a taken port gets a sentence with a way out."""
 
+import asyncio
 import errno
 import socket
 
@@ -87,3 +88,21 @@ def test_a_system_without_ipv6_serves_ipv4(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "*"])
 def test_everywhere_is_both_families(host: str) -> None:
     assert [address for _, address in places_of(host)] == ["0.0.0.0", "::"]
+
+
+async def test_an_answer_in_two_parts_waits_for_nobody() -> None:
+    """asyncio turns Nagle's algorithm off for sockets that say that they are TCP."""
+    listeners = listen("127.0.0.1", 0)
+    accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def met(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        one = writer.get_extra_info("socket")
+        accepted.set_result(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    async with await asyncio.start_server(met, sock=listeners.tcp[0]):
+        reader, writer = await asyncio.open_connection("127.0.0.1", listeners.port)
+        await reader.read()
+        writer.close()
+        assert accepted.result()
+    listeners.close()
