@@ -19,7 +19,7 @@ async def test_a_healthy_machine_has_nothing_but_what_is_not_built_here(tmp_path
     assert levels.pop("Web client") in (OK, BAD)
     assert levels.pop("Open files") in (OK, NOTE)
     assert levels == dict.fromkeys(
-        ("Python", "Data folder", "Disk", "Clock", "Port", "STUN", "Tunnel"), OK
+        ("Python", "Data folder", "Disk", "Clock", "Port", "STUN", "Tunnel", "Tunnel key"), OK
     )
 
 

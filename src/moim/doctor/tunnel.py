@@ -19,6 +19,8 @@ from moim.tunnel.errors import TunnelError
 from moim.tunnel.extra import has_asyncssh
 
 WHAT: Final = "Tunnel"
+KEY: Final = "Tunnel key"
+PLACE: Final = "Tunnel server"
 PATIENCE_S: Final = 5
 
 
@@ -31,12 +33,12 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
         try:
             named = place(settings.tunnel)
         except TunnelError as error:
-            yield Finding(BAD, WHAT, f"{variable_of('tunnel')}: {error}")
+            yield Finding(BAD, PLACE, f"{variable_of('tunnel')}: {error}")
         else:
             if not named.is_cloudflared:
                 places.add((named.host, named.port))
             elif cloudflared.find() is None:
-                yield Finding(BAD, WHAT, "cloudflared is named and is not installed.")
+                yield Finding(BAD, PLACE, "cloudflared is named and is not installed.")
     for host, port in sorted(places):
         yield await answers(host, port)
 
@@ -62,11 +64,11 @@ def key(settings: Settings) -> Finding:
     path = named.expanduser() if named else tunnel_folder(settings.data_dir) / FILE
     if not path.exists():
         if named is not None:
-            return Finding(BAD, WHAT, f"there is no key {path}: set {variable_of('tunnel_key')}.")
-        return Finding(OK, WHAT, "its key is made when one is opened")
+            return Finding(BAD, KEY, f"there is no key {path}: set {variable_of('tunnel_key')}.")
+        return Finding(OK, KEY, "made when a tunnel is opened")
     if not platform.is_private(path):
-        return Finding(BAD, WHAT, f"others can read the key {path}: run `chmod 600 {path}`.")
-    return Finding(OK, WHAT, f"its key is {path}")
+        return Finding(BAD, KEY, f"others can read {path}: run `chmod 600 {path}`.")
+    return Finding(OK, KEY, str(path))
 
 
 async def answers(host: str, port: int) -> Finding:
@@ -81,10 +83,10 @@ async def answers(host: str, port: int) -> Finding:
             finally:
                 writer.close()
     if said[:4] == b"SSH-":
-        return Finding(OK, WHAT, f"{host} answers on port {port}")
+        return Finding(OK, PLACE, f"{host} answers on port {port}")
     return Finding(
         NOTE,
-        WHAT,
+        PLACE,
         f"{host} does not answer on port {port}. Your network may let no SSH out: "
         "`--tunnel cloudflared` goes over the web's port.",
     )
