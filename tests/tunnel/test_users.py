@@ -1,10 +1,12 @@
 """Who may open tunnels: the file of keys, and the commands that change it."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncssh
 import pytest
+import structlog
 
 from moim.cli import main
 from moim.platform import is_private
@@ -37,6 +39,17 @@ def moim(
         return int(ended.value.code or 0), said.out, said.err
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A start sets logging up, for an output that ends with the test."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 def test_a_key_is_its_users_until_it_is_removed(users: Users) -> None:
