@@ -1,9 +1,11 @@
 """STUN and TURN of a tunnel server: whose secrets are taken, and what there is without coturn."""
 
 import asyncio
+import os
 import socket
 import sqlite3
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -19,6 +21,8 @@ from moim.tunnel.server.relay import Relay, RelayOptions, Secrets
 from tests.browser.server import free_port
 from tests.net.test_lan import NOW
 from tests.programs import need
+from tests.tunnel.test_cloudflared import is_running
+from tests.tunnel.world import until
 
 MINA, JOON = "SHA256:mina", "SHA256:joon"
 
@@ -151,8 +155,7 @@ async def test_coturn_reads_a_renewed_certificate_without_an_end(tmp_path: Path)
                     await asyncio.sleep(0.1)
 
     async with started(relay, MINA):
-        before = await shown()
-        process = relay._process
+        before, pid = await shown(), int((tmp_path / "relay" / "turnserver.pid").read_text())
         pem.write_bytes(made[1].read_bytes())
         relay.renewed()
         async with asyncio.timeout(60):
@@ -160,4 +163,32 @@ async def test_coturn_reads_a_renewed_certificate_without_an_end(tmp_path: Path)
                 if await shown() != before:
                     break
                 await asyncio.sleep(0.1)
-        assert relay._process is process
+        os.kill(pid, 0)  # still there
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.network
+async def test_a_killed_server_leaves_no_relay_behind(tmp_path: Path) -> None:
+    need("turnserver")
+    program = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from moim.tunnel.server.relay import Relay, RelayOptions\n"
+        "async def main():\n"
+        "    given = RelayOptions(folder=Path(sys.argv[1]), host='tunnels.test',\n"
+        "                         listen='127.0.0.1', port=int(sys.argv[2]))\n"
+        "    await Relay(given).start([])\n"
+        "    await asyncio.sleep(600)\n"
+        "asyncio.run(main())\n"
+    )
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, str(tmp_path), str(free_port()))
+    )
+    file = tmp_path / "turnserver.pid"
+    await until(lambda: file.exists() and file.read_text().strip() != "")
+    pid = int(file.read_text())
+    os.kill(pid, 0)
+    server.kill()
+    await server.wait()
+    await until(lambda: not is_running(pid))

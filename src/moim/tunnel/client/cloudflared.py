@@ -71,7 +71,7 @@ async def hold(local: LocalServer, on_up: OnUp) -> None:
         )
     # Without its own file of settings: one for other tunnels would send visitors elsewhere.
     running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "moim.tunnel.client.leash"),
+        *(sys.executable, "-m", "moim.tunnel.leash"),
         *(program, "tunnel", "--no-autoupdate", "--config", os.devnull),
         *("--url", f"http://{local.host}:{local.port}"),
         stdin=asyncio.subprocess.PIPE,

@@ -12,6 +12,7 @@ a database, so that somebody who is removed here loses the relay at once.
 import asyncio
 import hashlib
 import hmac
+import os
 import secrets
 import shutil
 import signal
@@ -33,7 +34,8 @@ from moim.media.turn import CoturnOptions, coturn_config
 PROGRAM: Final = "turnserver"
 KEY_FILE: Final = "turn.key"
 REALM: Final = "moim-tunnels"
-STOP_S: Final = 5
+PID_FILE: Final = "turnserver.pid"
+STOP_S: Final = 8
 AGAIN_S: Final = 5
 
 log = structlog.get_logger(__name__)
@@ -165,8 +167,9 @@ class Relay:
     def renewed(self) -> None:
         """Read the certificate again; calls go on. Source: turnserver(1), SIGUSR2."""
         if sys.platform != "win32" and self._process is not None and self._options.cert:
-            with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGUSR2)
+            with suppress(OSError, ValueError):
+                pid = int((self._options.folder / PID_FILE).read_text(encoding="ascii"))
+                os.kill(pid, signal.SIGUSR2)
 
     def configuration(self) -> str:
         """What coturn is told."""
@@ -195,11 +198,10 @@ class Relay:
         path = self._options.folder / "turnserver.conf"
         platform.write_private_file(path, self.configuration().encode())
         while True:
+            # On a leash: a server that is killed leaves no relay behind, whose port it would miss.
             running = await asyncio.create_subprocess_exec(
-                program,
-                "-c",
-                str(path),
-                stdin=asyncio.subprocess.DEVNULL,
+                *(sys.executable, "-m", "moim.tunnel.leash", program, "-c", str(path)),
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
             )
@@ -208,8 +210,9 @@ class Relay:
                 code = await running.wait()
                 log.warning("relay.ended", code=code)
             finally:
+                if running.stdin is not None:
+                    running.stdin.close()
                 if running.returncode is None:
-                    running.terminate()
                     with suppress(TimeoutError, asyncio.CancelledError):
                         await asyncio.wait_for(asyncio.shield(running.wait()), STOP_S)
                 if running.returncode is None:

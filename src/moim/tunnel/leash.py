@@ -1,6 +1,6 @@
 """Run a program that ends when the one who asked for it does, however that ends.
 
-    python -m moim.tunnel.client.leash PROGRAM ARGUMENT...
+    python -m moim.tunnel.leash PROGRAM ARGUMENT...
 
 Standard input is the leash: its end is the end of the program. A killed moim says nothing and
 closes it all the same, on every system.
