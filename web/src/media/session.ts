@@ -108,6 +108,8 @@ export interface Path {
   /** The worse of the two ends: relay > prflx > srflx > host. */
   readonly type: RTCIceCandidateType;
   readonly direct: boolean;
+  /** Both ends are in one network: no packet takes the internet. */
+  readonly near: boolean;
   readonly protocol: "udp" | "tcp";
   /** How we reach our relay, where there is one. */
   readonly relay_protocol: "udp" | "tcp" | "tls" | null;
