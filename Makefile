@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 DO = @$(PYTHON) -m tools.bootstrap
 
-.PHONY: help run test test-bare check dev build format wire screenshots setup lock clean
+.PHONY: help run test test-bare check dev build format wire nat impairment screenshots setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,6 +34,12 @@ format: ## format Python and the web client
 
 wire: ## write the web client's wire types and the docs' tables from the Python models
 	$(DO) wire
+
+nat: ## calls in networks of namespaces, one line each; ARGS=--move changes networks in a call
+	$(DO) nat $(ARGS)
+
+impairment: ## how a call fares at 2, 5, 10 and 20 % loss
+	$(DO) impairment $(ARGS)
 
 screenshots: ## a picture of every screen, desktop and phone, light and dark
 	$(DO) screenshots $(ARGS)

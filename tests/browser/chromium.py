@@ -69,9 +69,12 @@ def program() -> str:
     return found
 
 
-async def launch(playwright: Playwright, *more: str, without: str = "") -> Browser:
+async def launch(
+    playwright: Playwright, *more: str, without: str = "", executable: str | None = None
+) -> Browser:
+    """Start it with further arguments, and without one; `executable` stands for another program."""
     arguments = [argument for argument in (*ARGUMENTS, *more) if argument != without]
     if sys.platform != "win32" and os.geteuid() == 0:
         # Chromium's own sandbox refuses to run as root, which is who runs tests in a container.
         arguments.append("--no-sandbox")
-    return await playwright.chromium.launch(executable_path=program(), args=arguments)
+    return await playwright.chromium.launch(executable_path=executable or program(), args=arguments)

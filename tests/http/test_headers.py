@@ -36,6 +36,13 @@ async def test_a_host_header_cannot_write_into_the_policy(browser: httpx.AsyncCl
     assert "script-src" not in answer.text
 
 
+async def test_a_policy_holds_no_ipv6_address_because_it_cannot(
+    browser: httpx.AsyncClient,
+) -> None:
+    answer = await browser.get("/", headers={"host": "[2600:1::2]:3000"})
+    assert "connect-src 'self';" in answer.headers["content-security-policy"]
+
+
 async def test_frames_are_a_setting(build: Build) -> None:
     house = build(frame_ancestors=("https://www.example.org",))
     async with house.browser() as reader:

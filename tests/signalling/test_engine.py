@@ -8,6 +8,7 @@ from engineio.async_socket import AsyncSocket
 from socketio import packet
 
 from moim.meeting.errors import ErrorCode
+from moim.settings import Settings
 from moim.signalling.engine import Engine
 from moim.signalling.packets import refused_name, strict_packets
 from moim.signalling.rates import Places
@@ -49,6 +50,14 @@ async def test_one_answer_that_is_larger_than_the_bound_arrives(engine: Engine) 
     await answer(engine, 20 * MIB)
     assert len(waiting(engine)) == 1
     assert engine.alive("slow")
+
+
+async def test_a_dead_socket_is_found_long_before_its_seat_is_given_away(engine: Engine) -> None:
+    library = engine.server.eio
+    assert library.ping_interval == 5
+    assert (
+        library.ping_interval + library.ping_timeout <= Settings.model_fields["grace_s"].default / 2
+    )
 
 
 def from_address(host: str) -> dict[str, Any]:

@@ -141,6 +141,19 @@ def screenshots(arguments: Sequence[str]) -> int:
     return _become([venv_program("python"), "-m", "tools.screenshots", *arguments], env)
 
 
+def nat(arguments: Sequence[str]) -> int:
+    """Calls in networks of namespaces, measured; where root is missing it says so."""
+    setup(())
+    node.ensure_client()
+    debian.ensure_programs()
+    env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
+    return _become([venv_program("python"), "-m", "tools.nat", *arguments], env)
+
+
+def impairment(arguments: Sequence[str]) -> int:
+    return nat(["--impairment", *arguments])
+
+
 def clean(_: Sequence[str]) -> int:
     """Removes what was built and set up; rooms and settings in the data folder stay."""
     caches = [ROOT / name for name in (".mypy_cache", ".ruff_cache", ".pytest_cache", "dist")]
@@ -219,6 +232,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "build": build,
     "format": format_all,
     "wire": wire,
+    "nat": nat,
+    "impairment": impairment,
     "screenshots": screenshots,
     "setup": setup,
     "lock": lock,

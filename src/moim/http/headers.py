@@ -31,13 +31,15 @@ class Policy:
     def csp(self, host: str) -> str:
         """The header's value. `host` is named for sockets because Safari before 15.4 does not
         count ws: and wss: as 'self' (CSP 3, section 6.7.2.8)."""
+        # A policy has no way to write an IPv6 address: a browser would say so on every page.
+        sockets = "" if host.startswith("[") else f" ws://{host} wss://{host}"
         ancestors = (
             " ".join(("'self'", *self.frame_ancestors)) if self.frame_ancestors else "'none'"
         )
         return "; ".join(
             [
                 "default-src 'self'",
-                f"connect-src 'self' ws://{host} wss://{host}",
+                f"connect-src 'self'{sockets}",
                 "img-src 'self' blob:",
                 "media-src 'self' blob:",
                 "worker-src 'self' blob:",

@@ -17,9 +17,9 @@ from starlette.types import Message, Receive, Scope, Send
 from moim.signalling.packets import strict_packets
 from moim.signalling.rates import Places
 
-PING_INTERVAL_S = 10
-PING_TIMEOUT_S = 10
-"""A dead socket is found within 20 s, less than the grace of its seat."""
+PING_INTERVAL_S = 5
+PING_TIMEOUT_S = 5
+"""A dead socket is found within 10 s, less than the grace of its seat."""
 UNUSED_AT_FIRST_S = 20
 UNUSED_S = 1
 """How long a transport may stay open that nobody has connected to, or everybody has left."""

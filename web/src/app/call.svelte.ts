@@ -125,6 +125,7 @@ export class Call {
       relay: {
         send: (command, fields) => link.pass(command, fields),
         on: (event, handler) => this.onPassing(event, handler),
+        doubt: () => link.doubt(),
       },
     });
     this.session = new MeshSession({
@@ -349,6 +350,7 @@ export class Call {
       link.on("status", (status) => {
         if (status === "online" && this.connection.banner) this.notices.say(m.reconnected());
         this.connection.become(status);
+        this.#signals.setReachable(status === "online");
         if (status === "online") this.#publishing.reconcile();
       }),
       link.on("event", ({ event, room }) => this.#happened(event, room)),
@@ -360,7 +362,6 @@ export class Call {
         for (const handler of this.#replacing) handler(before, room);
       }),
       link.on("resumed", () => {
-        this.#signals.flush();
         this.#publishing.reconcile();
       }),
       link.on("passing", ({ type, frame }) => {

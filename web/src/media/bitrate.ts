@@ -92,6 +92,19 @@ export async function applyBounds(sender: RTCRtpSender, bounds: Bounds): Promise
   await sender.setParameters(parameters).catch(() => undefined);
 }
 
+/**
+ * A whole picture, now: what was lost on a path that died cannot be mended, and the other end asks
+ * for a new one only after three seconds without any.
+ *
+ * Source: W3C webrtc-extensions, `RTCEncodingOptions.keyFrame`; browsers without it pass it over.
+ */
+export async function sendWholePicture(sender: RTCRtpSender): Promise<void> {
+  if (sender.track?.kind !== "video") return;
+  const parameters = sender.getParameters();
+  const encodingOptions = parameters.encodings.map(() => ({ keyFrame: true }));
+  await sender.setParameters(parameters, { encodingOptions }).catch(() => undefined);
+}
+
 /** What the encoder should keep when it must give something up. Source: W3C mst-content-hint. */
 export function contentHint(source: Source, mode: ShareMode | null): string {
   switch (source) {

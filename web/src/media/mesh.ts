@@ -48,6 +48,7 @@ interface Local extends LocalTrack {
 const RETIRED_LIMIT = 16;
 /** Rebuilding is a last resort: a peer that breaks every connection gets no busy loop. */
 const REBUILD_GAP_MS = 5_000;
+const LOOK_MS = 250;
 
 export class MeshSession implements MediaSession {
   private readonly signals: SignalPort;
@@ -61,6 +62,7 @@ export class MeshSession implements MediaSession {
   private readonly retired = new Map<string, Set<string>>();
   private readonly rebuilt_ms = new Map<string, number>();
   private readonly unwatch: () => void;
+  private readonly looking: ReturnType<typeof setInterval>;
   private iceServers: readonly RTCIceServer[];
   private readonly transportPolicy: RTCIceTransportPolicy;
   private closed = false;
@@ -75,6 +77,8 @@ export class MeshSession implements MediaSession {
     gone: (peer, source) => this.lost(peer, source),
     rebuild: (peer) => this.rebuild(peer),
     heard: (peer) => this.signals.pending(peer.identity) === 0,
+    reachable: () => this.signals.reachable,
+    doubt: () => this.signals.doubt(),
     warn: (peer, code, error) =>
       this.emitter.emit("warning", { identity: peer.identity, code, detail: String(error) }),
   };
@@ -86,7 +90,16 @@ export class MeshSession implements MediaSession {
     this.channels = new DataChannels((identity) => this.tell(identity));
     this.signals.accepts = (from) => this.listed.has(from);
     this.signals.onsignal = (from, link, signal) => this.signalled(from, link, signal);
-    this.unwatch = (options.watchNetwork ?? watchNetwork)(() => this.restartIce());
+    this.signals.onreachable = () => {
+      for (const peer of this.connections.values()) peer.onReachable();
+    };
+    this.unwatch = (options.watchNetwork ?? watchNetwork)(() => {
+      this.signals.doubt();
+      for (const peer of this.connections.values()) peer.onNetworkChange();
+    });
+    this.looking = setInterval(() => {
+      for (const peer of this.connections.values()) peer.look(performance.now());
+    }, LOOK_MS);
   }
 
   get data(): DataPort {
@@ -426,6 +439,7 @@ export class MeshSession implements MediaSession {
     if (this.closed) return;
     this.closed = true;
     this.unwatch();
+    clearInterval(this.looking);
     for (const identity of [...this.listed.keys()]) this.remove(identity);
     for (const local of this.locals.values()) {
       local.unlisten();
@@ -433,6 +447,7 @@ export class MeshSession implements MediaSession {
     }
     this.locals.clear();
     this.signals.onsignal = null;
+    this.signals.onreachable = null;
     this.signals.accepts = () => false;
     this.emitter.clear();
   }

@@ -36,6 +36,12 @@ export function judgeDescription(type: RTCSdpType, standing: Standing): Verdict 
   return signalingState === "have-local-offer" ? "apply" : "stale";
 }
 
+/** Whether an offer begins a new ICE generation. Source: RFC 8839 section 4.4.1.1.1. */
+export function restartsIce(before: string | undefined, offer: string): boolean {
+  const ufrag = (sdp: string): string | undefined => /^a=ice-ufrag:(.+?)\s*$/m.exec(sdp)?.[1];
+  return before !== undefined && ufrag(before) !== ufrag(offer);
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What was exchanged, counted. */

@@ -9,7 +9,7 @@ interface NetworkInformation extends EventTarget {
   readonly type?: string;
 }
 
-const SETTLE_MS = 500;
+const SETTLE_MS = 150;
 
 export function watchNetwork(changed: () => void): () => void {
   const connection = (navigator as { connection?: NetworkInformation }).connection;

@@ -59,9 +59,39 @@ export function pathOf(report: StatsMap): Path | null {
   return {
     type,
     direct: type !== "relay",
+    near: type === "host" && oneNetwork(local.address, remote.address),
     protocol: local.protocol === "tcp" ? "tcp" : "udp",
     relay_protocol: relay === "udp" || relay === "tcp" || relay === "tls" ? relay : null,
   };
+}
+
+const PRIVATE_IPV4 =
+  /^(10|127|192\.168|169\.254|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\./;
+
+/**
+ * Whether two addresses that reach each other without a router's translation are of one network:
+ * private ones, an IPv6 prefix that they share, or one that the browser keeps to itself.
+ *
+ * Source: RFC 6890 (private and shared blocks), RFC 4291 section 2.5.4 (64 bits of network).
+ */
+export function oneNetwork(one: string | null, other: string | null): boolean {
+  if (one === null || other === null) return true;
+  if (!one.includes(":") || !other.includes(":")) {
+    return PRIVATE_IPV4.test(one) && PRIVATE_IPV4.test(other);
+  }
+  return network64(one) === network64(other);
+}
+
+function network64(address: string): string {
+  const [head = "", tail = ""] = address.toLowerCase().split("::");
+  const before = head.split(":").filter(Boolean);
+  const after = tail.split(":").filter(Boolean);
+  const zeros = address.includes("::") ? Math.max(0, 8 - before.length - after.length) : 0;
+  const groups = [...before, ...Array<string>(zeros).fill("0"), ...after];
+  return groups
+    .slice(0, 4)
+    .map((group) => parseInt(group, 16))
+    .join(":");
 }
 
 function pairStat(report: StatsMap): Stat | null {

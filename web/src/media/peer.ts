@@ -5,12 +5,19 @@
  * A source keeps its transceiver for as long as the connection lives. Muting a camera, changing a
  * device or turning it on again is `replaceTrack`; only publishing and unpublishing negotiate.
  */
-import { applyBounds, askForOpusDtx, preferScreenCodec, type Bounds } from "./bitrate";
+import {
+  applyBounds,
+  askForOpusDtx,
+  preferScreenCodec,
+  sendWholePicture,
+  type Bounds,
+} from "./bitrate";
 import { CHANNEL_LABEL, CHANNEL_OPTIONS } from "./data";
-import { judgeDescription, Tally } from "./negotiation";
+import { judgeDescription, restartsIce, Tally } from "./negotiation";
 import { pathOf, type StatsMap } from "./path";
 import { Reach } from "./reach";
 import { Recovery } from "./recovery";
+import { SilenceWatch } from "./silence";
 import {
   kindOf,
   type DescriptionData,
@@ -42,6 +49,9 @@ export interface PeerHost {
   /** This connection is beyond repair: make another. */
   rebuild(peer: MeshPeer): void;
   heard(peer: MeshPeer): boolean;
+  reachable(): boolean;
+  /** Something is wrong with the way to this peer: perhaps with the one to the server, too. */
+  doubt(): void;
   warn(peer: MeshPeer, code: string, error: unknown): void;
 }
 
@@ -66,6 +76,7 @@ export class MeshPeer {
 
   private readonly pc: RTCPeerConnection;
   private readonly recovery: Recovery;
+  private readonly silence: SilenceWatch;
   private readonly reach: Reach;
   private readonly tally = new Tally();
   private readonly slots = new Map<Source, Slot>();
@@ -96,8 +107,20 @@ export class MeshPeer {
     this.recovery = new Recovery(polite, {
       restart: () => this.restartIce(),
       rebuild: () => host.rebuild(this),
+      reachable: () => host.reachable(),
       heard: () => host.heard(this),
     });
+    this.silence = new SilenceWatch(
+      { heard: () => this.lastHeard(), expects: () => this.expects() },
+      {
+        doubt: () => host.doubt(),
+        silent: () => this.recovery.onSilence(),
+        flow: (again) => {
+          this.recovery.onFlow();
+          if (again) this.showAnew();
+        },
+      },
+    );
     this.reach = new Reach({
       exchanged: () => this.pc.remoteDescription !== null && host.heard(this),
       changed: () => host.stateChanged(this),
@@ -216,9 +239,13 @@ export class MeshPeer {
     };
     pc.onconnectionstatechange = () => {
       if (pc.connectionState === "connected") {
+        if (this.wasConnected) this.showAnew();
         this.wasConnected = true;
         this.watchPath();
         this.applyAllBounds();
+      }
+      if (pc.connectionState === "disconnected" || pc.connectionState === "failed") {
+        this.host.doubt();
       }
       this.recovery.onState(pc.connectionState);
       this.reach.onState(pc.connectionState);
@@ -287,6 +314,9 @@ export class MeshPeer {
     this.release(false);
     // What was gathered for an offer that is rolled back now does not count.
     if (pc.signalingState === "have-local-offer" && data.type === "offer") this.gathered = false;
+    if (data.type === "offer" && restartsIce(pc.currentRemoteDescription?.sdp, data.sdp)) {
+      this.recovery.onRemoteRestart();
+    }
     try {
       await pc.setRemoteDescription({ type: data.type, sdp: askForOpusDtx(data.sdp) });
       if (this.closed) return;
@@ -364,7 +394,17 @@ export class MeshPeer {
   private watchPath(): void {
     void this.readPath(PATH_LOOKS);
     const ice = this.pc.sctp?.transport.iceTransport;
-    if (ice !== undefined) ice.onselectedcandidatepairchange = () => void this.readPath(PATH_LOOKS);
+    if (ice !== undefined) {
+      ice.onselectedcandidatepairchange = () => {
+        this.showAnew();
+        void this.readPath(PATH_LOOKS);
+      };
+    }
+  }
+
+  /** The other end may have missed the pictures that those of now build upon. */
+  private showAnew(): void {
+    for (const { sender, active } of this.slots.values()) if (active) void sendWholePicture(sender);
   }
 
   private async readPath(looks: number): Promise<void> {
@@ -378,6 +418,38 @@ export class MeshPeer {
   }
 
   // -------------------------------------------------------------------------------- upkeep
+
+  /** To be called a few times a second: looks whether anything still arrives. */
+  look(now_ms: number): void {
+    if (!this.closed) this.silence.look(now_ms);
+  }
+
+  private lastHeard(): number | null {
+    let newest: number | null = null;
+    for (const { track } of this.arrivals.values()) {
+      const receiver = this.pc.getReceivers().find((one) => one.track === track);
+      for (const { timestamp } of receiver?.getSynchronizationSources() ?? []) {
+        newest = Math.max(newest ?? 0, timestamp);
+      }
+    }
+    return newest;
+  }
+
+  /** A share may stand still for long; sound and a face do not. */
+  private expects(): boolean {
+    return (["microphone", "camera"] as const).some(
+      (source) => this.arrivals.get(source)?.track.enabled === true,
+    );
+  }
+
+  onNetworkChange(): void {
+    this.recovery.onNetworkChange();
+  }
+
+  onReachable(): void {
+    if (this.silence.doubtful) this.recovery.onSilence();
+    this.recovery.onReachable();
+  }
 
   restartIce(): void {
     if (this.closed) return;

@@ -4,21 +4,27 @@
  *
  * Seats and tracks stay through all of it. An ICE restart keeps the connection and its keys; only
  * when several brought nothing, although the other end hears us, the connection is made anew.
+ *
+ * Who moved to another network has lost the server too, for a moment. A restart that nobody hears
+ * helps nobody, and would have gathered its candidates in a dead network: it waits for the server,
+ * and goes first then.
  */
 
-/** A break that lasted this long is not a hiccup. */
-const DISCONNECTED_MS = 2_000;
 /** ICE itself gives up after 15 to 30 s; before that, a slow start is left alone. */
 const CONNECTING_MS = 15_000;
 /** Between two actions while there is still no connection. */
-const AGAIN_MS = [6_000, 10_000, 15_000] as const;
+const AGAIN_MS = [4_000, 8_000, 15_000] as const;
 /** The polite end waits longer, so that the two ends do not restart into each other. */
-const POLITE_MS = 1_000;
+const POLITE_MS = 500;
 const RESTARTS_BEFORE_REBUILD = 3;
+/** What arrives this soon after the network changed was on its way before. */
+const LATECOMERS_MS = 1_000;
 
 export interface RecoveryActions {
   restart(): void;
   rebuild(): void;
+  /** Whether there is anybody to tell of a restart. */
+  reachable(): boolean;
   /** Whether what we say arrives: while signalling is away, nothing can be rebuilt. */
   heard(): boolean;
 }
@@ -27,6 +33,9 @@ export class Recovery {
   private actions_taken = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private state: RTCPeerConnectionState = "new";
+  private troubled = false;
+  private changed_ms = -Infinity;
+  private theirs_ms = -Infinity;
 
   constructor(
     private readonly polite: boolean,
@@ -43,32 +52,79 @@ export class Recovery {
   onState(state: RTCPeerConnectionState): void {
     const before = this.state;
     this.state = state;
-    if (state === "connected" || state === "closed") {
-      this.actions_taken = 0;
-      clearTimeout(this.timer);
-      this.timer = undefined;
-    } else if (state === "failed") {
-      if (this.actions_taken === 0) this.wait(0);
-    } else if (state === "disconnected") {
-      this.wait(DISCONNECTED_MS);
-    } else if (before === "connected") {
-      // Straight to "connecting": somebody restarted ICE already.
-      this.wait(CONNECTING_MS);
-    }
+    if (state === "connected" || state === "closed") this.rest();
+    else if (state === "failed" || state === "disconnected") this.trouble();
+    else if (before === "connected" && this.timer === undefined) this.wait(CONNECTING_MS);
+  }
+
+  /** Nothing arrives any more, though the connection may not have noticed. */
+  onSilence(): void {
+    this.trouble();
+  }
+
+  /** Something arrives again. */
+  onFlow(): void {
+    const late = performance.now() - this.changed_ms < LATECOMERS_MS;
+    if (this.state === "connected" && !late) this.rest();
+  }
+
+  /** This machine is in another network: nobody else can know, so nobody is waited for. */
+  onNetworkChange(): void {
+    if (this.state === "new" || this.state === "closed") return;
+    this.changed_ms = performance.now();
+    this.act();
+  }
+
+  /** The other end began a restart: ours would only cross it, so it gets its time. */
+  onRemoteRestart(): void {
+    this.theirs_ms = performance.now();
+    if (this.timer !== undefined) this.waitLonger();
+  }
+
+  /** The server is there again, so a restart is heard again. */
+  onReachable(): void {
+    if (this.troubled) this.act();
   }
 
   close(): void {
     this.onState("closed");
   }
 
+  private rest(): void {
+    this.actions_taken = 0;
+    this.troubled = false;
+    this.stop();
+  }
+
+  private trouble(): void {
+    const known = this.troubled || performance.now() - this.theirs_ms < AGAIN_MS[0];
+    this.troubled = true;
+    if (!known) this.wait(this.polite ? POLITE_MS : 0);
+    else if (this.timer === undefined) this.waitLonger();
+  }
+
   private wait(delay_ms: number): void {
+    this.stop();
+    this.timer = setTimeout(() => this.act(), delay_ms);
+  }
+
+  private waitLonger(): void {
+    const turn = Math.min(Math.max(this.actions_taken, 1), AGAIN_MS.length);
+    this.wait((AGAIN_MS[turn - 1] ?? 0) + (this.polite ? POLITE_MS : 0));
+  }
+
+  private stop(): void {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.act(), delay_ms + (this.polite ? POLITE_MS : 0));
+    this.timer = undefined;
   }
 
   private act(): void {
+    this.stop();
+    this.troubled = true;
+    if (!this.actions.reachable()) return; // until it is: see onReachable
     this.actions_taken += 1;
-    this.wait(AGAIN_MS[Math.min(this.actions_taken, AGAIN_MS.length) - 1] ?? 0);
+    // While ICE believes in the connection it will say so when that ends.
+    if (this.state !== "connected") this.waitLonger();
     if (this.actions_taken > RESTARTS_BEFORE_REBUILD && this.actions.heard()) {
       this.actions.rebuild();
     } else {

@@ -53,6 +53,12 @@ export interface SignalPort {
   accepts: (from: string) => boolean;
   /** Signals to this identity that it has not acknowledged yet. */
   pending(identity: string): number;
+  /** Whether there is a way to anybody: false while the server is known to be away. */
+  readonly reachable: boolean;
+  /** Called when there is a way again. */
+  onreachable: (() => void) | null;
+  /** Says that the way may be broken, so that it is tried now and not when it is noticed. */
+  doubt(): void;
   /** Stops resending to this identity, and forgets what came from it. */
   forget(identity: string, link?: string): void;
 }
@@ -108,6 +114,8 @@ export interface Path {
   /** The worse of the two ends: relay > prflx > srflx > host. */
   readonly type: RTCIceCandidateType;
   readonly direct: boolean;
+  /** Both ends are in one network: no packet takes the internet. */
+  readonly near: boolean;
   readonly protocol: "udp" | "tcp";
   /** How we reach our relay, where there is one. */
   readonly relay_protocol: "udp" | "tcp" | "tls" | null;

@@ -28,6 +28,8 @@ export interface SignalRelay {
   /** What it returns is not waited for; a rejection is taken as a loss. */
   send(command: "signal.send" | "signal.ack", fields: Record<string, unknown>): unknown;
   on(event: "signal" | "signal.acked", handler: (frame: RelayFrame) => void): () => void;
+  /** Finds out whether the way to the server still works. */
+  doubt?(): void;
 }
 
 export interface SignalsOptions {
@@ -41,6 +43,8 @@ export interface SignalsOptions {
 /** First wait for an acknowledgement; it grows by half each time up to the last. */
 const RESEND_FIRST_MS = 250;
 const RESEND_LAST_MS = 3_000;
+/** Who waits longer than this is told at once when the other end is heard of again. */
+const PATIENCE_MS = 1_000;
 /** A cooperative browser has some forty signals in flight; beyond this the sender is broken. */
 const EARLY_LIMIT = 256;
 /** Attempts of one participant whose place in the order is remembered. */
@@ -64,8 +68,10 @@ interface Attempt {
 export class ReliableSignals implements SignalPort {
   readonly self: string;
   onsignal: SignalPort["onsignal"] = null;
+  onreachable: SignalPort["onreachable"] = null;
   accepts: SignalPort["accepts"] = () => false;
 
+  private up = true;
   private epoch: number;
   private number: number;
   private readonly relay: SignalRelay;
@@ -149,6 +155,23 @@ export class ReliableSignals implements SignalPort {
     }
   }
 
+  get reachable(): boolean {
+    return this.up;
+  }
+
+  /** Whether the server is there; each return of it is told, after what waited was sent. */
+  setReachable(up: boolean): void {
+    const before = this.up;
+    this.up = up;
+    if (before || !up) return;
+    this.flush();
+    this.onreachable?.();
+  }
+
+  doubt(): void {
+    this.relay.doubt?.();
+  }
+
   pending(identity: string): number {
     let count = 0;
     for (const outgoing of this.waiting.values()) if (outgoing.to === identity) count += 1;
@@ -162,6 +185,7 @@ export class ReliableSignals implements SignalPort {
     this.places.clear();
     this.attempts.clear();
     this.onsignal = null;
+    this.onreachable = null;
     this.accepts = () => false;
   }
 
@@ -206,7 +230,18 @@ export class ReliableSignals implements SignalPort {
       attempt.early.set(place, { link, signal });
     }
     this.relayed("signal.ack", { to: from, epoch: this.epoch, n });
+    this.hurry(from);
     this.deliver(from, attempt);
+  }
+
+  /** Somebody who was away speaks again: what they have not heard need not wait any longer. */
+  private hurry(to: string): void {
+    for (const outgoing of this.waiting.values()) {
+      if (outgoing.to !== to || outgoing.wait_ms <= PATIENCE_MS) continue;
+      clearTimeout(outgoing.timer);
+      outgoing.wait_ms = RESEND_FIRST_MS;
+      this.transmit(outgoing);
+    }
   }
 
   private deliver(from: string, attempt: Attempt): void {

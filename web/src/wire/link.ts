@@ -65,6 +65,17 @@ interface Pending {
 const ATTEMPT_MS = 5_000;
 const RETRY_FIRST_MS = 400;
 const RETRY_LAST_MS = 4_000;
+const CONNECT_MS = 8_000;
+/**
+ * A connection that broke is tried again soon, and given up soon: in a network that changes, an
+ * attempt of the old one would be waited for while the new one is there. Who is not back after
+ * these attempts is on a slow network, or the server is away.
+ */
+const HASTY_ATTEMPTS = 8;
+const HASTY_LAST_MS = 1_000;
+const HASTY_CONNECT_MS = 2_500;
+/** How long the server may take to answer when the way to it is in doubt. */
+const DOUBT_MS = 1_000;
 /** Refusals of the connection itself that a later attempt may not meet. */
 const TRANSIENT: readonly string[] = ["rate_limited", "busy", "server_stopping", "internal"];
 const CONTROL = new Set(["hello", "snapshot", "goodbye"]);
@@ -83,6 +94,8 @@ export class RoomLink extends Emitter<LinkEvents> {
   private ready = false;
   private retry_ms = RETRY_FIRST_MS;
   private retry: ReturnType<typeof setTimeout> | undefined;
+  private doubting: ReturnType<typeof setTimeout> | undefined;
+  private hurried_ms = -Infinity;
 
   constructor({ base, slug, token }: LinkOptions) {
     super();
@@ -99,7 +112,13 @@ export class RoomLink extends Emitter<LinkEvents> {
       autoConnect: false,
       reconnectionDelay: RETRY_FIRST_MS,
       reconnectionDelayMax: RETRY_LAST_MS,
-      timeout: 8_000,
+      timeout: CONNECT_MS,
+    });
+    const manager = this.socket.io;
+    manager.on("reconnect_attempt", (attempt) => {
+      const hasty = attempt <= HASTY_ATTEMPTS;
+      manager.reconnectionDelayMax(hasty ? HASTY_LAST_MS : RETRY_LAST_MS);
+      manager.timeout(hasty ? HASTY_CONNECT_MS : CONNECT_MS);
     });
     this.socket.on("disconnect", (reason) => this.lost(reason));
     this.socket.on("connect_error", (error) => this.failed(error));
@@ -207,6 +226,37 @@ export class RoomLink extends Emitter<LinkEvents> {
     if (this.ready) this.socket.emit("participant.away", { id: makeId() }, () => undefined);
   }
 
+  /**
+   * The network may have changed, and a socket of the old one would be believed in for seconds:
+   * ask the server something, and connect anew when it does not answer soon.
+   */
+  doubt(): void {
+    if (this.doubting !== undefined || this.status === "idle" || this.status === "closed") return;
+    if (!this.socket.connected) {
+      this.hurry();
+      return;
+    }
+    const connection = this.socket.id;
+    const settle = (): void => {
+      clearTimeout(this.doubting);
+      this.doubting = undefined;
+    };
+    this.doubting = setTimeout(() => {
+      settle();
+      if (this.socket.id === connection) this.hurry();
+    }, DOUBT_MS);
+    this.socket.emit("sync", { id: makeId(), streams: this.stream.room.streams }, settle);
+  }
+
+  /** Connects now, whatever is under way; an attempt that has only begun is left alone. */
+  private hurry(): void {
+    const now_ms = performance.now();
+    if (now_ms - this.hurried_ms < HASTY_LAST_MS) return;
+    this.hurried_ms = now_ms;
+    this.socket.io.timeout(HASTY_CONNECT_MS);
+    this.socket.disconnect().connect();
+  }
+
   /** Give the seat up and close. */
   async leave(): Promise<void> {
     try {
@@ -219,6 +269,7 @@ export class RoomLink extends Emitter<LinkEvents> {
 
   close(): void {
     clearTimeout(this.retry);
+    clearTimeout(this.doubting);
     this.ready = false;
     this.seat = null;
     this.become("closed");

@@ -1,6 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { candidateType, isPolite, judgeDescription, Tally } from "../../src/media/negotiation";
-import { Recovery } from "../../src/media/recovery";
+import { describe, expect, test } from "vitest";
+import {
+  candidateType,
+  isPolite,
+  judgeDescription,
+  restartsIce,
+  Tally,
+} from "../../src/media/negotiation";
 
 describe("perfect negotiation", () => {
   test("exactly one of two ends is polite", () => {
@@ -56,79 +61,10 @@ describe("perfect negotiation", () => {
   });
 });
 
-describe("recovery", () => {
-  beforeEach(() => vi.useFakeTimers());
-  afterEach(() => vi.useRealTimers());
+const sdp = (ufrag: string): string => `v=0\r\na=ice-ufrag:${ufrag}\r\na=ice-pwd:x\r\n`;
 
-  function recovery(polite = false, heard = true) {
-    const log: string[] = [];
-    const begin = Date.now();
-    const note = (what: string) => () => {
-      log.push(`${what} ${String((Date.now() - begin) / 1000)}`);
-    };
-    const watch = new Recovery(polite, {
-      restart: note("restart"),
-      rebuild: note("rebuild"),
-      heard: () => heard,
-    });
-    return { watch, log };
-  }
-
-  test("a hiccup is left alone", () => {
-    const { watch, log } = recovery();
-    watch.onState("connected");
-    watch.onState("disconnected");
-    vi.advanceTimersByTime(1_900);
-    watch.onState("connected");
-    vi.advanceTimersByTime(60_000);
-    expect(log).toEqual([]);
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  test("a break of two seconds restarts ICE, and the impolite end begins", () => {
-    for (const [polite, at] of [
-      [false, "restart 2"],
-      [true, "restart 3"],
-    ] as const) {
-      const { watch, log } = recovery(polite);
-      watch.onState("connected");
-      watch.onState("disconnected");
-      vi.advanceTimersByTime(5_000);
-      expect(log).toEqual([at]);
-      watch.close();
-    }
-  });
-
-  test("a failure restarts at once, then again, and in the end builds anew", () => {
-    const { watch, log } = recovery();
-    watch.onState("connected");
-    watch.onState("failed");
-    vi.advanceTimersByTime(0);
-    for (let turn = 0; turn < 4; turn += 1) {
-      watch.onState("connecting");
-      watch.onState("failed");
-      vi.advanceTimersByTime(10_000);
-    }
-    expect(log).toEqual(["restart 0", "restart 6", "restart 16", "rebuild 31"]);
-    watch.close();
-    expect(vi.getTimerCount()).toBe(0);
-  });
-
-  test("nothing is built anew while the other end does not hear us", () => {
-    const { watch, log } = recovery(false, false);
-    watch.onState("connected");
-    watch.onState("failed");
-    vi.advanceTimersByTime(120_000);
-    expect(log.length).toBeGreaterThan(5);
-    expect(log.some((line) => line.startsWith("rebuild"))).toBe(false);
-    watch.close();
-  });
-
-  test("a connection that never comes is tried again", () => {
-    const { watch, log } = recovery();
-    watch.onState("connecting");
-    vi.advanceTimersByTime(16_000);
-    expect(log).toEqual(["restart 15"]);
-    watch.close();
-  });
+test("an offer with other ICE credentials is a restart, the first offer is none", () => {
+  expect(restartsIce(sdp("abcd"), sdp("efgh"))).toBe(true);
+  expect(restartsIce(sdp("abcd"), sdp("abcd"))).toBe(false);
+  expect(restartsIce(undefined, sdp("abcd"))).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { pathOf, selectedPair, type Stat } from "../../src/media/path";
+import { oneNetwork, pathOf, selectedPair, type Stat } from "../../src/media/path";
 import { judge, PeerReader, Rating, type Figures } from "../../src/media/quality";
 import type { PeerStats } from "../../src/media/session";
 
@@ -22,13 +22,41 @@ const pair = (local: object, remote: object): Stat[] => [
 describe("path", () => {
   test("it is named by its worse end", () => {
     const path = pathOf(report(...pair({ candidateType: "host" }, { candidateType: "srflx" })));
-    expect(path).toEqual({ type: "srflx", direct: true, protocol: "udp", relay_protocol: null });
+    expect(path).toEqual({
+      type: "srflx",
+      direct: true,
+      near: false,
+      protocol: "udp",
+      relay_protocol: null,
+    });
   });
 
   test("a relay is no direct path, and says how it is reached", () => {
     const relay = { candidateType: "relay", relayProtocol: "tls" };
     const path = pathOf(report(...pair(relay, { candidateType: "host" })));
-    expect(path).toEqual({ type: "relay", direct: false, protocol: "udp", relay_protocol: "tls" });
+    expect(path).toEqual({
+      type: "relay",
+      direct: false,
+      near: false,
+      protocol: "udp",
+      relay_protocol: "tls",
+    });
+  });
+
+  test.each([
+    ["192.168.1.2", "192.168.1.3", true],
+    ["10.0.0.1", "172.31.0.1", true],
+    ["172.32.0.1", "10.0.0.1", false],
+    ["100.64.0.1", "100.127.0.1", true],
+    ["20.0.0.5", "192.168.1.3", false],
+    [null, "192.168.1.3", true],
+    ["2600:1::5", "2600:1:0:0:9:8:7:6", true],
+    ["2600:1:b::2", "2600:1:c::2", false],
+    ["fe80::1", "fe80::2", true],
+    ["2600:1:b::2", "192.168.1.3", false],
+  ])("from %s to %s is one network: %s", (one, other, near) => {
+    expect(oneNetwork(one, other)).toBe(near);
+    expect(oneNetwork(other, one)).toBe(near);
   });
 
   test("Firefox marks the pair where others name it in the transport", () => {

@@ -219,3 +219,38 @@ test("the page after a reload is not taken for the one before it", async () => {
   await vi.advanceTimersByTimeAsync(10);
   expect(names(b.heard)).toEqual(["before", "after"]);
 });
+
+describe("over a server that was away", () => {
+  test("its return is told once, after what waited was sent", async () => {
+    const hub = new Hub(FINE);
+    const a = port(hub, "a");
+    const b = port(hub, "b");
+    hub.badness = { loss: 1, doubling: 0, delay_ms: 0 };
+    a.signals.setReachable(false);
+    a.signals.send("b", first, offer);
+    await vi.advanceTimersByTimeAsync(60_000);
+    const told: number[] = [];
+    a.signals.onreachable = () => told.push(hub.log.length);
+    hub.badness = FINE;
+    const before = hub.log.length;
+    a.signals.setReachable(true);
+    a.signals.setReachable(true);
+    expect(told).toEqual([before + 1]);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(names(b.heard)).toEqual(["sdp"]);
+  });
+
+  test("who speaks again hears at once what they have missed", async () => {
+    const hub = new Hub({ loss: 1, doubling: 0, delay_ms: 0 });
+    const a = port(hub, "a");
+    const b = port(hub, "b");
+    a.signals.send("b", first, offer);
+    // In the middle of a long wait.
+    await vi.advanceTimersByTimeAsync(10_400);
+    hub.badness = FINE;
+    expect(b.heard).toEqual([]);
+    b.signals.send("a", first, candidate("back"));
+    await vi.advanceTimersByTimeAsync(10);
+    expect(names(b.heard)).toEqual(["sdp"]);
+  });
+});

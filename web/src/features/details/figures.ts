@@ -26,10 +26,13 @@ export function flowLine(flow: Flow): string {
   return parts.join(" · ");
 }
 
+const RELAYS = { udp: m.path_relay_udp, tcp: m.path_relay_tcp, tls: m.path_relay_tls } as const;
+
 export function pathWords(path: Path | null): string {
   if (!path) return m.path_unknown();
+  if (path.relay_protocol !== null) return RELAYS[path.relay_protocol]();
   if (!path.direct) return m.path_relay();
-  return path.type === "host" ? m.path_direct() : m.path_internet();
+  return path.near ? m.path_direct() : m.path_internet();
 }
 
 /** "host udp 192.168.0.7:51820": candidate types as the RFCs name them. */
