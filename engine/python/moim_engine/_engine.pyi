@@ -56,7 +56,8 @@ Event: TypeAlias = (
 class Engine:
     """Media threads, their UDP sockets and the queues to and from them.
 
-    bind: addresses and ports to receive on (one of any address, when left out); port 0 lets the system choose one (see `bound`).
+    bind: addresses and ports to receive on; port 0 lets the system choose one (see `bound`).
+    Left out: any IPv4 address, any port.
     advertise: the IP addresses to name in candidates, where they differ from those bound (0.0.0.0,
     or a public address in front of this host). Each is paired with the port of the first bound
     socket of its family.
