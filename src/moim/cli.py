@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -170,6 +170,30 @@ def serve(
     from moim import serve as server
 
     code = server.run(settings, say=_say)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def sfu(
+    dev: Annotated[
+        bool,
+        typer.Option("--dev", help="To try it out: on this machine, key devkey, secret secret."),
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="A LiveKit configuration in YAML.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", "-p", help="TCP port of the signalling; 0 is any.")
+    ] = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], typer.Option("--log-level")
+    ] = "info",
+) -> None:
+    """Serve LiveKit clients: the media server alone, without meetings."""
+    from moim import sfu_server
+
+    code = sfu_server.run(config_file=config, dev=dev, port=port, say=_say, log_level=log_level)
     if code:
         raise typer.Exit(code)
 

@@ -1,0 +1,46 @@
+"""The SFU put together: keys, engine, rooms, webhooks, and the application around them."""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from moim.sfu.app import Asgi, create_app
+from moim.sfu.clock import LoopClock
+from moim.sfu.config import SfuConfig
+from moim.sfu.hub import Hub
+from moim.sfu.media_engine import MediaEngine
+from moim.sfu.tokens import Keys
+from moim.sfu.webhooks import Webhooks
+from moim.sfu.world import World
+
+
+class Sfu:
+    """Made inside a running loop; `app` is to be served, and `close` to be awaited."""
+
+    def __init__(
+        self,
+        config: SfuConfig,
+        *,
+        bind: Sequence[tuple[str, int]],
+        advertise: Sequence[str] = (),
+        threads: int = 1,
+    ) -> None:
+        """Raises: EngineMissing, OSError for an address that cannot be bound"""
+        keys = Keys(config.keys, time.time)
+        self._engine: Final = MediaEngine(bind=bind, advertise=advertise, threads=threads)
+        self._webhooks: Final = Webhooks(config.webhook, keys)
+        world = World(config, self._engine.port, LoopClock(), self._webhooks, keys)
+        self.hub: Final = Hub(world)
+        self.app: Final[Asgi] = create_app(self.hub, config)
+        self._engine.start(self.hub.handle)
+
+    @property
+    def candidates(self) -> list[tuple[str, int]]:
+        """The addresses that clients are told to send media to."""
+        return self._engine.candidates
+
+    async def close(self) -> None:
+        """End all rooms, deliver what webhooks wait, stop the engine."""
+        self.hub.close()
+        await self._webhooks.close()
+        self._engine.close()

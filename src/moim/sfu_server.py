@@ -1,0 +1,156 @@
+"""`moim sfu`: the LiveKit-compatible server alone, from its configuration to its end."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import ifaddr
+
+from moim import logs, platform
+from moim.listening import Listeners, listen
+from moim.serve import Say, Stop
+
+if TYPE_CHECKING:
+    from moim.sfu.config import SfuConfig
+
+LINE_LENGTH_VARIABLE: Final = "WEBSOCKETS_MAX_LINE_LENGTH"
+REQUEST_LINE_BYTES: Final = 64 * 1024
+LARGEST_FRAME_BYTES: Final = 2 * 1024 * 1024
+PING_EVERY_S: Final = 10
+STOP_PATIENCE_S: Final = 1
+_LOOPBACK: Final = "127.0.0.1"
+
+
+def run(
+    *,
+    config_file: Path | None,
+    dev: bool,
+    port: int | None,
+    say: Say,
+    log_level: logs.Level = "info",
+) -> int:
+    """Serve until a stop signal; gives the exit code of the process.
+
+    Raises: ConfigError, ListenError, EngineMissing, OSError
+    """
+    # A join_request is a whole session description in the request line. The library that reads
+    # the line has its limit from here on, since it looks when it is imported.
+    os.environ.setdefault(LINE_LENGTH_VARIABLE, str(REQUEST_LINE_BYTES))
+    from moim.sfu.config import DEV_KEYS, read_config
+
+    text = config_file.read_text(encoding="utf-8") if config_file is not None else ""
+    config, passed_over = read_config(text, os.environ, dev=dev)
+    if port is not None:
+        config = config.model_copy(update={"port": port})
+    stop = Stop()
+    with platform.stop_signals(stop), ExitStack() as closing:
+        logs.configure(log_level, "auto")
+        platform.raise_open_file_limit()
+        if passed_over:
+            say(f"This server does not have, and passes over: {', '.join(passed_over)}")
+        main = _listen(config.bind_addresses, config.port, closing)
+        extra = (
+            [_listen(config.bind_addresses, config.prometheus_port, closing)]
+            if config.prometheus_port
+            else []
+        )
+        config = config.model_copy(update={"port": main[0].port})
+        sockets = [sock for found in (main, *extra) for each in found for sock in each.tcp]
+        keys = DEV_KEYS if config.keys == DEV_KEYS else None
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(config, sockets, stop, say, keys))
+
+
+def _listen(addresses: Sequence[str], port: int, closing: ExitStack) -> list[Listeners]:
+    found = []
+    for address in addresses:
+        listeners = listen(address, port)
+        closing.callback(listeners.close)
+        port = listeners.port
+        found.append(listeners)
+    return found
+
+
+async def _serve(
+    config: "SfuConfig", sockets: list[Any], stop: Stop, say: Say, dev_keys: dict[str, str] | None
+) -> int:
+    import uvicorn
+
+    from moim.sfu.running import Sfu
+
+    advertise, bind = _media_addresses(config)
+    sfu = Sfu(config, bind=bind, advertise=advertise)
+    try:
+        server = uvicorn.Server(_uvicorn_config(sfu.app))
+        stop.server = server
+        server.should_exit = stop.wanted
+        host = _LOOPBACK if "0.0.0.0" in config.bind_addresses else config.bind_addresses[0]  # noqa: S104
+        say(f"Serving LiveKit clients on ws://{host}:{config.port}{config.path}")
+        say(f"Media on UDP {', '.join(f'{ip}:{port}' for ip, port in sfu.candidates)}")
+        if dev_keys is not None:
+            say(
+                "Development keys: API key devkey, secret secret. Use your own for everything else."
+            )
+        say("Ctrl-C stops it.")
+        serving = asyncio.create_task(server.serve(sockets))
+        await _until_it_stops(server, serving, sfu)
+    finally:
+        await sfu.close()
+    return 0
+
+
+async def _until_it_stops(server: Any, serving: "asyncio.Task[None]", sfu: Any) -> None:
+    """Say farewell while the connections are open, so that clients know to come back."""
+    while not serving.done():
+        if server.should_exit:
+            sfu.hub.close()
+            break
+        await asyncio.wait((serving,), timeout=0.1)
+    await serving
+
+
+def _uvicorn_config(app: Any) -> Any:
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_FRAME_BYTES,
+        ws_ping_interval=PING_EVERY_S,
+        ws_ping_timeout=2 * PING_EVERY_S,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_PATIENCE_S,
+    )
+
+
+def _loop_factory() -> Any:
+    import uvicorn
+
+    return uvicorn.Config("", log_config=None).get_loop_factory()
+
+
+def _media_addresses(config: "SfuConfig") -> tuple[list[str], list[tuple[str, int]]]:
+    """Choose the addresses that clients are told to send media to, and those bound for it.
+
+    A server that listens on this machine alone needs no other; otherwise it is every address of
+    the machine, or the one that is configured (`rtc.node_ip`) where a router stands in front.
+    """
+    everywhere = [("0.0.0.0", config.rtc.udp_port)]  # noqa: S104
+    own = [
+        str(address.ip)
+        for adapter in ifaddr.get_adapters()
+        for address in adapter.ips
+        if address.is_IPv4 and not str(address.ip).startswith("127.")
+    ]
+    if config.rtc.node_ip:
+        return [config.rtc.node_ip], everywhere
+    if set(config.bind_addresses) <= {_LOOPBACK, "localhost", "::1"}:
+        return [_LOOPBACK, *own], everywhere
+    return own or [_LOOPBACK], everywhere
