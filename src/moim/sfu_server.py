@@ -1,6 +1,7 @@
 """`moim sfu`: the LiveKit-compatible server alone, from its configuration to its end."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -48,6 +49,7 @@ def run(
     stop = Stop()
     with platform.stop_signals(stop), ExitStack() as closing:
         logs.configure(log_level, "auto")
+        logging.getLogger("uvicorn.error").addFilter(_knows_denials)
         platform.raise_open_file_limit()
         if passed_over:
             say(f"This server does not have, and passes over: {', '.join(passed_over)}")
@@ -62,6 +64,11 @@ def run(
         keys = DEV_KEYS if config.keys == DEV_KEYS else None
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_serve(config, sockets, stop, say, keys))
+
+
+def _knows_denials(record: logging.LogRecord) -> bool:
+    """uvicorn reports each refused upgrade as an error of ours, though the answer went out."""
+    return not str(record.msg).startswith("ASGI callable returned without completing handshake")
 
 
 def _listen(addresses: Sequence[str], port: int, closing: ExitStack) -> list[Listeners]:
@@ -84,7 +91,7 @@ async def _serve(
     advertise, bind = _media_addresses(config)
     sfu = Sfu(config, bind=bind, advertise=advertise)
     try:
-        server = uvicorn.Server(_uvicorn_config(sfu.app))
+        server = uvicorn.Server(uvicorn_config(sfu.app))
         stop.server = server
         server.should_exit = stop.wanted
         host = _LOOPBACK if "0.0.0.0" in config.bind_addresses else config.bind_addresses[0]  # noqa: S104
@@ -112,7 +119,9 @@ async def _until_it_stops(server: Any, serving: "asyncio.Task[None]", sfu: Any) 
     await serving
 
 
-def _uvicorn_config(app: Any) -> Any:
+def uvicorn_config(app: Any) -> Any:
+    """Say how uvicorn is to serve the app."""
+    os.environ.setdefault(LINE_LENGTH_VARIABLE, str(REQUEST_LINE_BYTES))
     import uvicorn
 
     return uvicorn.Config(
