@@ -1,0 +1,13 @@
+//! Sockets, threads and the clock: the only layer that touches the world.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod builder;
+mod demux;
+mod engine;
+mod outbox;
+mod port;
+mod shard;
+
+pub use engine::{Config, Engine, EngineError};
+pub use outbox::Wake;

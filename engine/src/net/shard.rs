@@ -1,0 +1,597 @@
+//! One media thread: its sockets, its rooms and the loop between them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token, Waker};
+use str0m::Rtc;
+
+use super::builder::{self, Job};
+use super::demux::{Demux, Owner, Path};
+use super::outbox::Outbox;
+use super::port::{Buffers, Port};
+use crate::command::{Addressed, Command};
+use crate::event::{Event, Refusal};
+use crate::ids::{IdMap, PeerId, RoomId};
+use crate::room::{Effects, Room};
+
+/// Commands that wait for a media thread.
+pub const COMMANDS: usize = 4_096;
+/// Datagrams that landed on another thread's socket.
+const STRAYS: usize = 1_024;
+/// How often one socket is read before the rooms have their turn.
+const READS: usize = 16;
+/// Commands taken before the sockets have their turn.
+const COMMANDS_AT_ONCE: usize = 256;
+/// The longest sleep; the caller's queue is tried again after it.
+const IDLE: Duration = Duration::from_secs(5);
+const BEHIND: Duration = Duration::from_millis(20);
+const WAKE: Token = Token(usize::MAX);
+
+/// What a media thread is told.
+#[derive(Debug)]
+pub enum Message {
+    /// A new room.
+    OpenRoom(RoomId),
+    /// The end of a room.
+    CloseRoom(RoomId),
+    /// Something for a room.
+    Command(Addressed),
+    /// A connection that was asked for.
+    Built {
+        /// Whose.
+        peer: PeerId,
+        /// It.
+        rtc: Box<Rtc>,
+    },
+    /// A connection that could not be made.
+    NotBuilt {
+        /// Whose.
+        peer: PeerId,
+    },
+    /// Add your counters; who is last tells them.
+    Stats(Arc<Tally>),
+    /// End.
+    Stop,
+}
+
+/// What threads tell each other.
+#[derive(Debug)]
+enum Stray {
+    Datagram {
+        shard: usize,
+        from: SocketAddr,
+        to: Option<IpAddr>,
+        port: usize,
+        bytes: Vec<u8>,
+    },
+    /// The address is mine: send me what comes from it.
+    Mine {
+        shard: usize,
+        address: SocketAddr,
+    },
+}
+
+/// Counters that are added up over the threads.
+#[derive(Debug)]
+pub struct Tally {
+    /// The caller's number.
+    pub request: u64,
+    missing: AtomicUsize,
+    sums: Mutex<Vec<(&'static str, u64)>>,
+}
+
+impl Tally {
+    /// One that `threads` threads add to.
+    pub fn new(request: u64, threads: usize) -> Self {
+        Self { request, missing: AtomicUsize::new(threads), sums: Mutex::new(Vec::new()) }
+    }
+
+    fn add(&self, counters: &[(&'static str, u64)]) -> Option<Vec<(&'static str, u64)>> {
+        let mut sums = match self.sums.lock() {
+            Ok(sums) => sums,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        for (name, value) in counters {
+            match sums.iter_mut().find(|(known, _)| known == name) {
+                Some((_, sum)) => *sum += value,
+                None => sums.push((name, *value)),
+            }
+        }
+        let last = self.missing.fetch_sub(1, Ordering::AcqRel) == 1;
+        last.then(|| sums.clone())
+    }
+}
+
+/// The way to a media thread.
+#[derive(Debug, Clone)]
+pub struct Link {
+    messages: SyncSender<Message>,
+    strays: SyncSender<Stray>,
+    waker: Arc<Waker>,
+}
+
+impl Link {
+    /// False when it lags too far behind. Err when it has ended.
+    pub fn try_send(&self, message: Message) -> Result<bool, ()> {
+        match self.messages.try_send(message) {
+            Ok(()) => {
+                let _ = self.waker.wake();
+                Ok(true)
+            }
+            Err(TrySendError::Full(_)) => Ok(false),
+            Err(TrySendError::Disconnected(_)) => Err(()),
+        }
+    }
+
+    /// Waits until it is taken; nothing when the thread has ended.
+    pub fn deliver(&self, message: Message) {
+        if self.messages.send(message).is_ok() {
+            let _ = self.waker.wake();
+        }
+    }
+
+    fn stray(&self, stray: Stray) -> bool {
+        let sent = self.strays.try_send(stray).is_ok();
+        if sent {
+            let _ = self.waker.wake();
+        }
+        sent
+    }
+}
+
+struct Slot {
+    room: Room,
+    deadline: Option<Instant>,
+    touched: bool,
+}
+
+/// Traffic of one thread.
+#[derive(Debug, Default)]
+struct Traffic {
+    datagrams_in: u64,
+    datagrams_out: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    datagrams_dropped: u64,
+}
+
+/// The receiving ends of a link.
+pub struct Ends {
+    messages: Receiver<Message>,
+    strays: Receiver<Stray>,
+    poll: Poll,
+}
+
+/// Both sides of the way to a thread that is to be started.
+pub fn link() -> io::Result<(Link, Ends)> {
+    let poll = Poll::new()?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKE)?);
+    let (messages, message_end) = sync_channel(COMMANDS);
+    let (strays, stray_end) = sync_channel(STRAYS);
+    let ends = Ends { messages: message_end, strays: stray_end, poll };
+    Ok((Link { messages, strays, waker }, ends))
+}
+
+/// One media thread.
+pub struct Shard {
+    index: usize,
+    ends: Ends,
+    ports: Vec<Port>,
+    /// Whether its sockets are read here, or by the first thread alone.
+    reads: bool,
+    candidates: Arc<[SocketAddr]>,
+    links: Vec<Link>,
+    builder: SyncSender<Job>,
+    outbox: Outbox,
+    rooms: IdMap<RoomId, Slot>,
+    demux: Demux,
+    effects: Effects,
+    traffic: Traffic,
+    locals: Vec<SocketAddr>,
+}
+
+/// What a media thread is made of.
+pub struct Parts {
+    /// Its number.
+    pub index: usize,
+    /// Its ends.
+    pub ends: Ends,
+    /// Its sockets, in the order of all threads'.
+    pub ports: Vec<Port>,
+    /// Whether it reads them.
+    pub reads: bool,
+    /// Where clients reach all of them.
+    pub candidates: Arc<[SocketAddr]>,
+    /// All threads.
+    pub links: Vec<Link>,
+    /// Makes connections.
+    pub builder: SyncSender<Job>,
+    /// To the caller.
+    pub outbox: Outbox,
+}
+
+impl Shard {
+    /// Registers the sockets.
+    pub fn new(parts: Parts) -> io::Result<Self> {
+        let Parts { index, ends, mut ports, reads, candidates, links, builder, outbox } = parts;
+        if reads {
+            for (token, port) in ports.iter_mut().enumerate() {
+                ends.poll.registry().register(
+                    &mut port.socket,
+                    Token(token),
+                    Interest::READABLE,
+                )?;
+            }
+        }
+        let locals = ports.iter().map(|port| port.local).collect();
+        Ok(Self {
+            index,
+            ends,
+            ports,
+            reads,
+            candidates,
+            links,
+            builder,
+            outbox,
+            rooms: IdMap::default(),
+            demux: Demux::default(),
+            effects: Effects::default(),
+            traffic: Traffic::default(),
+            locals,
+        })
+    }
+
+    /// Until it is told to stop.
+    pub fn run(mut self) {
+        let mut events = Events::with_capacity(64);
+        let mut buffers = Buffers::new();
+        let mut more = self.reads;
+        loop {
+            let timeout = if more { Duration::ZERO } else { self.sleep(Instant::now()) };
+            if let Err(error) = self.ends.poll.poll(&mut events, Some(timeout)) {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    self.fail_all(&format!("poll: {error}"));
+                    return;
+                }
+            }
+            more |= events.iter().any(|event| event.token() != WAKE);
+            let now = Instant::now();
+            match self.take_messages(now) {
+                Taken::Stop => return self.stop(now),
+                Taken::More => {
+                    let _ = self.links.get(self.index).map(|link| link.waker.wake());
+                }
+                Taken::All => {}
+            }
+            self.take_strays(now);
+            if more {
+                more = self.read(now, &mut buffers);
+            }
+            self.settle(now);
+            self.outbox.tell(&mut self.effects.events);
+        }
+    }
+
+    fn sleep(&self, now: Instant) -> Duration {
+        let next = self.rooms.values().filter_map(|slot| slot.deadline).min();
+        let longest = if self.outbox.is_behind() { BEHIND } else { IDLE };
+        next.map_or(longest, |next| next.saturating_duration_since(now).min(longest))
+    }
+
+    fn take_messages(&mut self, now: Instant) -> Taken {
+        for _ in 0..COMMANDS_AT_ONCE {
+            let Ok(message) = self.ends.messages.try_recv() else {
+                return Taken::All;
+            };
+            match message {
+                Message::OpenRoom(id) => {
+                    let room = Room::new(id, self.candidates.clone());
+                    self.rooms.insert(id, Slot { room, deadline: None, touched: false });
+                }
+                Message::CloseRoom(id) => self.close_room(now, id),
+                Message::Command(addressed) => self.command(now, addressed),
+                Message::Built { peer, rtc } => {
+                    if let Some(room) = self.demux.room(peer) {
+                        self.guard(room, |room, effects| room.built(now, peer, rtc, effects));
+                    }
+                }
+                Message::NotBuilt { peer } => {
+                    if let Some(room) = self.demux.room(peer) {
+                        let command = Command::ClosePeer { peer };
+                        self.command(now, Addressed { room, command });
+                    }
+                }
+                Message::Stats(tally) => self.add_stats(&tally),
+                Message::Stop => return Taken::Stop,
+            }
+        }
+        Taken::More
+    }
+
+    fn command(&mut self, now: Instant, Addressed { room, command }: Addressed) {
+        if !self.rooms.contains_key(&room) {
+            if let Some((peer, request)) = command.awaits() {
+                let detail = "no such room".to_owned();
+                let reason = Refusal::Gone;
+                self.effects.events.push(Event::Refused { peer, request, reason, detail });
+            }
+            return;
+        }
+        if let Command::OpenPeer { peer, .. } = &command {
+            self.demux.open(room, *peer);
+        }
+        self.guard(room, |room, effects| room.command(now, command, effects));
+    }
+
+    fn close_room(&mut self, now: Instant, id: RoomId) {
+        self.guard(id, |room, effects| room.close(now, effects));
+        self.effects.closed.clear();
+        if let Some(slot) = self.rooms.remove(&id) {
+            self.flush();
+            drop_quietly(slot);
+        }
+        self.demux.close_room(id);
+    }
+
+    /// Runs a room's code. A panic in it ends this room, and no other.
+    fn guard(&mut self, id: RoomId, run: impl FnOnce(&mut Room, &mut Effects)) {
+        let Some(slot) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        slot.touched = true;
+        let effects = &mut self.effects;
+        let result = catch_unwind(AssertUnwindSafe(|| run(&mut slot.room, effects)));
+        if let Err(panic) = result {
+            let reason = reason(panic.as_ref());
+            if let Some(slot) = self.rooms.remove(&id) {
+                drop_quietly(slot);
+            }
+            self.demux.close_room(id);
+            self.effects.events.push(Event::RoomFailed { room: id, reason });
+        }
+        self.note_effects();
+    }
+
+    /// Names and ends of connections must be known before the next datagram.
+    fn note_effects(&mut self) {
+        for (peer, name) in self.effects.names.drain(..) {
+            self.demux.name(peer, name);
+        }
+        for peer in self.effects.closed.drain(..) {
+            self.demux.close(peer);
+        }
+        for build in self.effects.builds.drain(..) {
+            let job = Job { build, shard: self.index };
+            if let Err(TrySendError::Full(job)) = self.builder.try_send(job) {
+                // A storm of joins: slower here than there, but done.
+                if let Some(link) = self.links.get(self.index) {
+                    let _ = link.try_send(builder::make(job.build));
+                }
+            }
+        }
+    }
+
+    /// Reads what came. True when there may be more: the rooms have their turn first.
+    fn read(&mut self, now: Instant, buffers: &mut Buffers) -> bool {
+        let ports = std::mem::take(&mut self.ports);
+        let mut more = false;
+        for (index, port) in ports.iter().enumerate() {
+            let read = (0..READS).all(|_| {
+                let received = port.receive(buffers, |from, to, bytes| {
+                    let path = Path { port: index, local: to };
+                    self.datagram(now, from, path, bytes, None);
+                });
+                received.unwrap_or(false)
+            });
+            more |= read;
+        }
+        self.ports = ports;
+        more
+    }
+
+    /// `origin` is the thread on whose socket it landed, when that is another.
+    fn datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        path: Path,
+        bytes: &[u8],
+        origin: Option<usize>,
+    ) {
+        if origin.is_none() {
+            self.traffic.datagrams_in += 1;
+            self.traffic.bytes_in += bytes.len() as u64;
+        }
+        match self.demux.owner(from, bytes) {
+            Owner::Here(room, peer) => {
+                let to = self.destination(path);
+                self.guard(room, |room, effects| {
+                    room.datagram(now, peer, (from, to), bytes, effects);
+                });
+                self.bind(path, origin);
+            }
+            Owner::There(shard) if origin.is_none() => self.pass(shard, from, path, bytes),
+            Owner::Ask if origin.is_none() && self.links.len() > 1 => {
+                for shard in 0..self.links.len() {
+                    if shard != self.index {
+                        self.pass(shard, from, path, bytes);
+                    }
+                }
+            }
+            _ => self.traffic.datagrams_dropped += 1,
+        }
+    }
+
+    fn bind(&mut self, path: Path, origin: Option<usize>) {
+        for (peer, address) in self.effects.bound.drain(..) {
+            self.demux.bind(peer, address, path);
+            if let Some(link) = origin.and_then(|origin| self.links.get(origin)) {
+                link.stray(Stray::Mine { shard: self.index, address });
+            }
+        }
+    }
+
+    fn pass(&mut self, shard: usize, from: SocketAddr, path: Path, bytes: &[u8]) {
+        let Path { port, local: to } = path;
+        let stray = Stray::Datagram { shard: self.index, from, to, port, bytes: bytes.to_vec() };
+        if !self.links.get(shard).is_some_and(|link| link.stray(stray)) {
+            self.traffic.datagrams_dropped += 1;
+        }
+    }
+
+    fn take_strays(&mut self, now: Instant) {
+        for _ in 0..STRAYS {
+            match self.ends.strays.try_recv() {
+                Ok(Stray::Datagram { shard, from, to, port, bytes }) => {
+                    self.datagram(now, from, Path { port, local: to }, &bytes, Some(shard));
+                }
+                Ok(Stray::Mine { shard, address }) => self.demux.note_elsewhere(address, shard),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// The candidate that a datagram was sent to. Behind a translated address it is the first of
+    /// its family.
+    fn destination(&self, path: Path) -> SocketAddr {
+        let local = self.locals.get(path.port).copied();
+        let v6 = local.is_some_and(|local| local.is_ipv6());
+        let fits = |candidate: &&SocketAddr| candidate.is_ipv6() == v6;
+        let exact = self
+            .candidates
+            .iter()
+            .filter(fits)
+            .find(|candidate| path.local == Some(candidate.ip()));
+        let any = exact.or_else(|| self.candidates.iter().find(fits));
+        any.copied().or(local).unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+    }
+
+    fn settle(&mut self, now: Instant) {
+        let due: Vec<RoomId> = self
+            .rooms
+            .iter()
+            .filter(|(_, slot)| slot.touched || slot.deadline.is_some_and(|at| at <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.guard(id, |room, effects| room.settle(now, effects));
+            if let Some(slot) = self.rooms.get_mut(&id) {
+                slot.touched = false;
+                slot.deadline = slot.room.deadline();
+            }
+        }
+        self.flush();
+    }
+
+    /// Sends everything; neighbours of one size to one destination in one call.
+    fn flush(&mut self) {
+        let datagrams = &self.effects.datagrams;
+        let mut rest = datagrams.list();
+        while let Some((first, others)) = rest.split_first() {
+            let size = first.range.len();
+            let to = first.destination;
+            // Ours are lite: they never check. The others' checks are the only STUN requests.
+            let is_check = datagrams.bytes(first.range.clone()).first().is_some_and(|b| *b < 4);
+            let path = self.demux.path(to);
+            if is_check && path.is_none() {
+                self.demux.note_check(first.peer, to);
+            }
+            let index = path.map(|path| path.port).or_else(|| {
+                self.ports.iter().position(|port| port.local.is_ipv6() == to.is_ipv6())
+            });
+            let Some(port) = index.and_then(|index| self.ports.get(index)) else {
+                self.traffic.datagrams_dropped += 1;
+                rest = others;
+                continue;
+            };
+            let most = port.bundle(size);
+            let mut end = first.range.end;
+            let mut count = 1;
+            for next in others.iter().take(most - 1) {
+                if next.destination != to || next.range.len() > size {
+                    break;
+                }
+                end = next.range.end;
+                count += 1;
+                if next.range.len() < size {
+                    break;
+                }
+            }
+            let bytes = datagrams.bytes(first.range.start..end);
+            if port.send(to, path.and_then(|path| path.local), bytes, size) {
+                self.traffic.datagrams_out += count as u64;
+                self.traffic.bytes_out += bytes.len() as u64;
+            } else {
+                self.traffic.datagrams_dropped += count as u64;
+            }
+            rest = rest.get(count..).unwrap_or_default();
+        }
+        self.effects.datagrams.clear();
+    }
+
+    fn add_stats(&mut self, tally: &Tally) {
+        let sizes = self.rooms.values().map(|slot| slot.room.sizes());
+        let (tracks, subscriptions) =
+            sizes.fold((0, 0), |sum, room| (sum.0 + room.0, sum.1 + room.1));
+        let counters = self.effects.counters;
+        let sums = tally.add(&[
+            ("rooms", self.rooms.len() as u64),
+            ("peers", self.demux.len() as u64),
+            ("tracks", tracks as u64),
+            ("subscriptions", subscriptions as u64),
+            ("datagrams_in", self.traffic.datagrams_in),
+            ("datagrams_out", self.traffic.datagrams_out),
+            ("bytes_in", self.traffic.bytes_in),
+            ("bytes_out", self.traffic.bytes_out),
+            ("datagrams_dropped", self.traffic.datagrams_dropped),
+            ("packets_in", counters.packets_in),
+            ("packets_forwarded", counters.packets_forwarded),
+            ("key_frame_requests", counters.key_frame_requests),
+            ("data_in", counters.data_in),
+            ("data_out", counters.data_out),
+            ("data_dropped", counters.data_dropped),
+        ]);
+        if let Some(counters) = sums {
+            self.effects.events.push(Event::StatsReady { request: tally.request, counters });
+        }
+    }
+
+    fn stop(&mut self, now: Instant) {
+        let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
+        for room in rooms {
+            self.close_room(now, room);
+        }
+    }
+
+    fn fail_all(&mut self, reason: &str) {
+        let rooms: Vec<RoomId> = self.rooms.drain().map(|(id, _)| id).collect();
+        for room in rooms {
+            let reason = reason.to_owned();
+            self.effects.events.push(Event::RoomFailed { room, reason });
+        }
+        self.outbox.tell(&mut self.effects.events);
+    }
+}
+
+enum Taken {
+    All,
+    More,
+    Stop,
+}
+
+/// A room that panicked may panic again while it is dropped.
+fn drop_quietly(slot: Slot) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(slot)));
+}
+
+fn reason(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("panic").to_owned()
+}
