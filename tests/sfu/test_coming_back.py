@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from livekit.protocol.models import DisconnectReason, ParticipantInfo, TrackInfo
+from livekit.protocol.models import ConnectionQuality, DisconnectReason, ParticipantInfo, TrackInfo
 from livekit.protocol.rtc import (
     LeaveRequest,
     SimulateScenario,
@@ -15,6 +15,8 @@ from moim.sfu import events
 from moim.sfu.refusals import ROOM_NOT_FOUND, Refusal
 from tests.sfu.fakes import Client, FakeSignals, Server
 from tests.sfu.test_dual import answer_offers, publish
+
+LOST, EXCELLENT = ConnectionQuality.LOST, ConnectionQuality.EXCELLENT
 
 
 @pytest.fixture
@@ -173,6 +175,23 @@ def test_a_failed_connection_is_to_be_made_anew(
         LeaveRequest.RECONNECT,
     )
     assert states(bob)[-1] == ("ann", ParticipantInfo.DISCONNECTED)
+
+
+def test_an_interrupted_connection_has_twenty_seconds_to_come_back(
+    server: Server, pair: tuple[Client, Client]
+) -> None:
+    ann, bob = pair
+    for client in pair:
+        peer = client.session.participant.primary_peer
+        server.peer_state(peer, "disconnected")
+        assert client.signals.of("connection_quality")[-1].updates[0].quality == LOST
+    server.pass_s(10)
+    server.peer_state(bob.session.participant.primary_peer, "connected")
+    assert bob.signals.of("connection_quality")[-1].updates[0].quality == EXCELLENT
+    server.pass_s(11)
+    assert ann.signals.of("leave")[0].reason == DisconnectReason.CONNECTION_TIMEOUT
+    assert not bob.signals.closed
+    assert list(server.room.participants) == ["bob"]
 
 
 def test_tracks_that_we_do_not_know_need_a_new_start(

@@ -33,7 +33,7 @@ class AnswerAccepted:
 class Refused:
     peer: int
     request: int
-    reason: Literal["gone", "sdp", "state", "closed"]
+    reason: Literal["gone", "sdp", "state", "closed", "unchanged"]
     detail: str
 
 

@@ -44,6 +44,8 @@ from moim.sfu.world import World
 
 JOIN_PATIENCE_S: Final = 60
 COUNT_EVERY_S: Final = 5
+# Clients that lose their network restart ICE by themselves; longer than that nobody waits.
+LOST_PATIENCE_S: Final = 20
 _log = structlog.get_logger("moim.sfu")
 
 
@@ -222,15 +224,22 @@ class Room:
             return
         match state:
             case "connected":
+                participant.stop_timer(f"lost {peer}")
                 if peer == participant.primary_peer:
                     self._connected(participant)
             case "disconnected":
                 self.set_quality(participant, ConnectionQuality.LOST)
-            case _:
-                _log.info("peer_failed", participant=participant.sid)
-                self.dismiss(
-                    participant, DisconnectReason.CONNECTION_TIMEOUT, LeaveRequest.RECONNECT
+                participant.start_timer(
+                    f"lost {peer}",
+                    self.world.clock.later(LOST_PATIENCE_S, lambda: self._failed(participant)),
                 )
+            case _:
+                self._failed(participant)
+
+    def _failed(self, participant: Participant) -> None:
+        """Media cannot come back over this connection: the client has to make a new one."""
+        _log.info("peer_failed", participant=participant.sid)
+        self.dismiss(participant, DisconnectReason.CONNECTION_TIMEOUT, LeaveRequest.RECONNECT)
 
     def _connected(self, participant: Participant) -> None:
         if participant.state == ParticipantInfo.ACTIVE:

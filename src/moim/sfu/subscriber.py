@@ -99,6 +99,10 @@ class SubscriberLink:
             case events.AnswerAccepted(request=request, rejected=rejected):
                 if request == self._request:
                     self._accepted(rejected)
+            case events.Refused(request=request, reason="unchanged"):
+                # What was to be offered was taken back before the offer was made.
+                if request == self._request:
+                    self._accepted([])
             case events.Refused(request=request, reason=reason):
                 if request == self._request:
                     _log.info("answer_refused", reason=reason)

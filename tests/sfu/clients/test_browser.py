@@ -1,0 +1,60 @@
+"""livekit-client of npm, unmodified, in real Chromium pages, over both ways of joining."""
+
+import asyncio
+
+import pytest
+
+from tests.sfu.clients.browser import chromium, tabs, until
+from tests.sfu.clients.sdk import Picture, people
+from tests.sfu.clients.server import SfuServer
+
+pytestmark = pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+
+ANN, BOB = Picture(60, 200), Picture(180, 90)
+both_ways = pytest.mark.parametrize("single", [False, True], ids=["two-pcs", "one-pc"])
+
+
+@both_ways
+async def test_two_pages_see_hear_and_write_to_each_other(server: SfuServer, single: bool) -> None:
+    async with chromium() as browser, tabs(browser, "ann", "bob") as (ann, bob):
+        for tab in (ann, bob):
+            await tab.join(server, single=single)
+        expected = "publisher-only" if single else "subscriber-primary"
+        assert await ann.call("mode") == expected
+        for tab, picture, pitch_hz in ((ann, ANN, 440), (bob, BOB, 880)):
+            await tab.show(picture)
+            await tab.call("hum", pitch_hz)
+        await asyncio.gather(
+            ann.sees("bob", BOB),
+            bob.sees("ann", ANN),
+            ann.hears("bob", 880),
+            bob.hears("ann", 440),
+        )
+        await ann.call("say", "hello", "greetings", ["bob"])
+
+        async def written() -> bool:
+            said = await bob.page.evaluate("me.data")
+            return bool(said == [["hello", "ann", "greetings"]])
+
+        await until(written, lambda: "bob got no word")
+        assert await ann.events() == []
+
+
+async def test_a_page_and_a_python_program_meet(server: SfuServer) -> None:
+    async with (
+        chromium() as browser,
+        tabs(browser, "ann") as (ann,),
+        people("bob") as (bob,),
+    ):
+        await ann.join(server)
+        await bob.join(server)
+        await ann.show(ANN)
+        await ann.call("hum", 440)
+        await bob.show(BOB)
+        await bob.hum(880)
+        await asyncio.gather(
+            ann.sees("bob", BOB),
+            bob.sees("ann", ANN),
+            ann.hears("bob", 880),
+            bob.hears("ann", 440),
+        )
