@@ -121,6 +121,11 @@ class Switchboard:
         if participant.downlink is not None:
             participant.downlink.remove(subscription)
         self.dynacast.look_at(track)
+        if self._limit_of(track):
+            # What a limit held back may have room now.
+            for other in self._room.visible_tracks():
+                if other is not track:
+                    self._begin_if_wanted(participant, other)
 
     def _note_wish(self, participant: Participant, sid: str, *, subscribe: bool) -> None:
         if sid not in participant.wishes and len(participant.wishes) >= MOST_WISHES:
@@ -169,14 +174,13 @@ class Switchboard:
         self.dynacast.look_at(track)
 
     def _at_limit(self, participant: Participant, track: PublishedTrack) -> bool:
-        limit = self._world.config.limit
-        most = (
-            limit.subscription_limit_video
-            if track.kind == "video"
-            else limit.subscription_limit_audio
-        )
         had = sum(other.track.kind == track.kind for other in participant.subscriptions.values())
-        return 0 < most <= had
+        return 0 < self._limit_of(track) <= had
+
+    def _limit_of(self, track: PublishedTrack) -> int:
+        limit = self._world.config.limit
+        video = track.kind == "video"
+        return limit.subscription_limit_video if video else limit.subscription_limit_audio
 
     def _apply(self, subscription: Subscription) -> None:
         downlink, number = subscription.subscriber.downlink, subscription.track.number

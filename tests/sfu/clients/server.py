@@ -65,7 +65,7 @@ class SfuServer:
             )
         try:
             async with asyncio.timeout(START_S), aiohttp.ClientSession() as http:
-                while not await self._answers(http):  # noqa: ASYNC110 - another process
+                while not await self._answers(http):
                     if self._process.returncode is not None:
                         break
                     await asyncio.sleep(0.03)
