@@ -38,9 +38,11 @@ def join_request(size: int = 0) -> str:
     return base64.urlsafe_b64encode(wrapped.SerializeToString()).decode()
 
 
-async def refused(http: aiohttp.ClientSession, url: str, **options: object) -> int:
+async def refused(
+    http: aiohttp.ClientSession, url: str, headers: dict[str, str] | None = None
+) -> int:
     with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        await http.ws_connect(url, **options)  # type: ignore[arg-type]
+        await http.ws_connect(url, headers=headers)
     return caught.value.status
 
 

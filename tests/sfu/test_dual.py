@@ -155,7 +155,7 @@ def test_a_published_track_is_announced_answered_and_offered(
     assert last.mid_to_track_id == {"1": sid}
     carried = sdp.parse(last.sdp).section("1")
     assert carried is not None
-    assert f"a=msid:{ann.sid}|{sid} {sid}" in carried.lines
+    assert f"a=msid:{ann.sid}|camera {sid}" in carried.lines
     assert carried.direction == "sendonly"
     assert ann.signals.of("track_subscribed")[0].track_sid == sid
     assert bob.signals.cases().index("update") < bob.signals.cases().index("offer")
@@ -436,7 +436,7 @@ def test_the_layer_is_what_the_settings_ask_for(
     wish = AddTrackRequest()
     wish.CopyFrom(CAMERA)
     for quality, width in enumerate((320, 640, 1280)):
-        wish.layers.add(quality=quality, width=width, height=width * 9 // 16)  # type: ignore[arg-type]
+        wish.layers.add(quality=quality, width=width, height=width * 9 // 16)
     ann.ask(add_track=wish)
     ann.ask(offer=described(offer(media_lines("video", "1", "sendonly", cid="cam"))))
     server.flush()

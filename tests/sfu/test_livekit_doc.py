@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from google.protobuf.descriptor import Descriptor
 from livekit.protocol.models import DataPacket
 from livekit.protocol.rtc import SignalRequest, SignalResponse
 
@@ -31,7 +31,7 @@ def table(heading: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `(\w+)` \| (\w+) ", text, re.MULTILINE))
 
 
-def cases(descriptor: Descriptor, oneof: str) -> list[str]:
+def cases(descriptor: Any, oneof: str) -> list[str]:
     return [field.name for field in descriptor.oneofs_by_name[oneof].fields]
 
 
@@ -44,7 +44,7 @@ def cases(descriptor: Descriptor, oneof: str) -> list[str]:
     ],
 )
 def test_each_case_is_listed_as_served_refused_or_ignored(
-    heading: str, descriptor: Descriptor, oneof: str
+    heading: str, descriptor: Any, oneof: str
 ) -> None:
     listed = table(heading)
     assert list(listed) == cases(descriptor, oneof)

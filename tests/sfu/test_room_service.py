@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -263,7 +264,7 @@ async def call(
     return await http.post(url, json=body, headers=headers)
 
 
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "CreateRoom": {"room_create": True},
     "DeleteRoom": {"room_create": True},
     "ListRooms": {"room_list": True},
@@ -284,7 +285,7 @@ METHODS = {
 @pytest.mark.parametrize("method", METHODS)
 async def test_each_method_needs_its_own_grant_and_room(server: Served, method: str) -> None:
     sit(server, "ann")
-    everything = {"room_create": True, "room_list": True, "room_admin": True}
+    everything: dict[str, Any] = {"room_create": True, "room_list": True, "room_admin": True}
     others = {name: value for name, value in everything.items() if name not in METHODS[method]}
     tokens = ["", server.token(**others)]
     if "room_admin" in METHODS[method]:

@@ -138,7 +138,7 @@ def test_no_text_breaks_the_reader_and_the_writers(lines: list[str]) -> None:
         line.prefer("vp8")
         line.add_fmtp("opus", ["usedtx=1"])
         line.carry("PA_1|TR_1", "TR_1")
-        assert line.direction == "sendonly"
+        carrying = line.direction
         line.idle()
-        assert line.direction == "inactive"
+        assert (carrying, line.direction) == ("sendonly", "inactive")
     assert sdp.parse(str(description)) == description

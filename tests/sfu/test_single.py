@@ -20,11 +20,9 @@ from tests.sfu.fakes import Client, Server, media_lines, offer
 
 def join(server: Server, identity: str, *sections: list[str], **request: Any) -> Client:
     """Join as livekit-client does, with a first offer when there are sections."""
-    message = JoinRequest(
-        client_info=ClientInfo(sdk=ClientInfo.JS, protocol=16),
-        connection_settings=ConnectionSettings(auto_subscribe=True),
-        **request,
-    )
+    request.setdefault("client_info", ClientInfo(sdk=ClientInfo.JS, protocol=16))
+    settings = ConnectionSettings(auto_subscribe=True)
+    message = JoinRequest(connection_settings=settings, **request)
     if sections:
         message.publisher_offer.CopyFrom(described(1, *sections))
     wrapped = WrappedJoinRequest(join_request=message.SerializeToString())
@@ -92,11 +90,23 @@ def test_empty_slots_are_answered_inactive_and_filled_at_the_next_offer(server: 
     assert answer.mid_to_track_id == {"0": sid}
     line = lines_of(answer)["0"]
     assert line.direction == "sendonly"
-    assert f"a=msid:{ann.sid}|{sid} {sid}" in line.lines
+    assert f"a=msid:{ann.sid}|camera {sid}" in line.lines
     assert lines_of(answer)["1"].direction == "inactive"
     # The engine knows the slot before it answers the offer: its SSRC is in that answer.
     called = [name for name, *_ in server.engine.calls]
     assert called.index("subscribe") < len(called) - 1 - called[::-1].index("accept_offer")
+
+
+def test_firefox_finds_a_track_by_the_name_of_its_stream(server: Server) -> None:
+    firefox = ClientInfo(sdk=ClientInfo.JS, browser="Firefox", protocol=16)
+    bob = join(server, "bob", *slots("0"), client_info=firefox)
+    server.connect(bob)
+    ann = publishing(server)
+    server.pass_s(1)
+    bob.ask(offer=described(2, *slots("0")))
+    server.flush()
+    sid = next(iter(ann.session.participant.tracks))
+    assert f"a=msid:{ann.sid}|{sid} {sid}" in lines_of(bob.signals.of("answer")[1])["0"].lines
 
 
 def test_only_what_is_missing_is_asked_for_and_only_once(server: Server) -> None:

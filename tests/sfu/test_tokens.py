@@ -92,7 +92,7 @@ def test_another_algorithm_is_refused(algorithm: str) -> None:
 
 def test_an_unsigned_token_is_refused() -> None:
     payload = {"iss": "devkey", "sub": "ann", "exp": NOW_S + 60}
-    assert refusal(jwt.encode(payload, None, algorithm="none")) == BAD_TOKEN.text
+    assert refusal(jwt.encode(payload, "", algorithm="none")) == BAD_TOKEN.text
 
 
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")

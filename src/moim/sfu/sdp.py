@@ -3,7 +3,8 @@
 The engine's own text is right about ICE, DTLS, payload types and SSRCs, and knows nothing of who
 publishes what. This layer writes the rest, which four client stacks depend on:
 
-    msid        `PA_…|TR_…` as the stream and `TR_…` as the track: how a client knows whose it is
+    msid        `PA_…|camera` as the stream and `TR_…` as the track: whose it is, and what is
+                played in time with what
     direction   `inactive` for a line without a track; never `sendrecv` back to a publisher
     codecs      the publisher's wish first, since libwebrtc sends the first codec of the answer
     fmtp        Opus: DTX and stereo as the publisher asked

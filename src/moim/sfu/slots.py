@@ -112,7 +112,7 @@ class Slots:
             section.idle()
             return ""
         track = slot.subscription.track
-        section.carry(f"{track.publisher.sid}|{track.sid}", track.sid)
+        section.carry(track.stream_for(self._participant.client), track.sid)
         section.prefer(track.codec)
         if track.info.stereo:
             section.add_fmtp("opus", ["sprop-stereo=1"])

@@ -135,7 +135,7 @@ class SubscriberLink:
             if track is None:
                 section.idle()
                 continue
-            section.carry(f"{track.publisher.sid}|{track.sid}", track.sid)
+            section.carry(track.stream_for(self.participant.client), track.sid)
             section.prefer(track.codec)
             if track.info.stereo:
                 section.add_fmtp("opus", ["sprop-stereo=1"])

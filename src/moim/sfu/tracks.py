@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from livekit.protocol.models import (
+    ClientInfo,
     SimulcastCodecInfo,
     TrackInfo,
     TrackSource,
@@ -70,6 +71,14 @@ class PublishedTrack:
     @property
     def sid(self) -> str:
         return self.info.sid
+
+    def stream_for(self, client: ClientInfo) -> str:
+        """Name the media stream that carries the track: clients play one stream in time.
+
+        Firefox makes up ids of tracks, and finds the track by the stream's name instead.
+        """
+        name = self.sid if client.browser.lower() == "firefox" else self.info.stream
+        return f"{self.publisher.sid}|{name}"
 
     def layer_of(self, settings: Settings) -> int:
         """Give the highest layer that the settings ask for; a width wins over a quality."""

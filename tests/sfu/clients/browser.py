@@ -60,7 +60,7 @@ class Tab:
 
         async def more() -> bool:
             now = await self.call("sees", identity)
-            return now is not None and int(now["frames"]) > before + 5
+            return bool(now is not None and now["frames"] > before + 5)
 
         await until(more, lambda: f"the picture of {identity} stands still for {self.identity}")
 

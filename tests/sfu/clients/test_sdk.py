@@ -1,6 +1,7 @@
 """LiveKit's Python SDK (the Rust SDK inside), unmodified, over both ways of joining."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from livekit import api, rtc
@@ -111,9 +112,10 @@ async def test_a_text_stream_and_a_call_arrive(server: SfuServer, single: bool) 
             "notes", lambda reader, _: reading.append(asyncio.create_task(read(reader)))
         )
 
-        @bob.room.local_participant.register_rpc_method("greet")
         async def greet(call: rtc.RpcInvocationData) -> str:
             return f"hello {call.caller_identity}, {call.payload}"
+
+        bob.room.local_participant.register_rpc_method("greet", greet)
 
         await ann.room.local_participant.send_text(text, topic="notes")
         assert await asyncio.wait_for(arrived, 40) == text
@@ -182,7 +184,7 @@ async def test_unpublished_and_published_again(server: SfuServer, single: bool) 
     ("grants", "secret"), [({"room_join": False}, SECRET), ({}, "stolen")], ids=["grant", "secret"]
 )
 async def test_a_token_that_is_not_good_is_refused(
-    server: SfuServer, grants: dict[str, bool], secret: str
+    server: SfuServer, grants: dict[str, Any], secret: str
 ) -> None:
     video = api.VideoGrants(**{"room_join": True, "room": "room", **grants})
     token = api.AccessToken(KEY, secret).with_identity("eve").with_grants(video).to_jwt()
