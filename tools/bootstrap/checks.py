@@ -17,7 +17,7 @@ from tools.bootstrap.steps import Word, seconds_since
 REPORTS = TOOLS / "reports"
 # Only for tests that measure no time and drive no browser.
 SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=worksteal")
-UNIT = "not browser and not packaging and not processes and not network"
+UNIT = "not browser and not packaging and not processes and not network and not sfu"
 
 
 @dataclass(frozen=True, slots=True)

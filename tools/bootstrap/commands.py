@@ -6,10 +6,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tools.bootstrap import checks, debian, network, node, python
+from tools.bootstrap import checks, debian, engine, network, node, python
 from tools.bootstrap.chromium import ensure_chromium
 from tools.bootstrap.places import BUILT_CLIENT, ROOT, TOOLS, UV, VENV, WEB, WINDOWS, venv_program
 from tools.bootstrap.steps import StepFailed, Word, quietly, seconds_since, step
@@ -61,6 +61,13 @@ def run(arguments: Sequence[str]) -> int:
     return _become([venv_program("python"), "-m", "moim", *arguments])
 
 
+def sfu(arguments: Sequence[str]) -> int:
+    python.ensure_packages(dev=True)
+    if not engine.ensure_engine():
+        return 1
+    return _become([venv_program("python"), "-m", "moim", "sfu", *(arguments or ("--dev",))])
+
+
 def dev(arguments: Sequence[str]) -> int:
     setup(())
     # From here on the folder holds unfinished builds, which a plain start must not take for done.
@@ -74,6 +81,13 @@ def build(_: Sequence[str]) -> int:
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     with step("Wheel and source distribution in dist"):
         quietly([UV, "build", "--out-dir", ROOT / "dist"], env=node.environment())
+    reason = engine.missing()
+    if reason:
+        print(f"  -  {reason}", flush=True)
+        return 0
+    with step("Wheel of the forwarding engine in dist"):
+        wheel: list[Word] = [UV, "build", "--wheel", "--package", "moim-engine"]
+        quietly([*wheel, "--out-dir", ROOT / "dist"], env=engine.environment())
     return 0
 
 
@@ -87,6 +101,7 @@ def everything(_: Sequence[str]) -> int:
     count = _all_checks()
     env = node.environment()
     count += _tried("Web client", node.ensure_client)
+    count += _engine_checks(env)
     processes = checks.pytest("tests of killed processes", "processes", "processes and not browser")
     count += checks.run(processes, env, show=True)
     count += checks.run(checks.pytest("packaging tests", "packaging", "packaging"), env, show=True)
@@ -157,7 +172,15 @@ def impairment(arguments: Sequence[str]) -> int:
 def clean(_: Sequence[str]) -> int:
     """Removes what was built and set up; rooms and settings in the data folder stay."""
     caches = [ROOT / name for name in (".mypy_cache", ".ruff_cache", ".pytest_cache", "dist")]
-    made = [VENV, TOOLS, WEB / "node_modules", WEB / "src" / "paraglide", BUILT_CLIENT, *caches]
+    made = [
+        VENV,
+        TOOLS,
+        engine.ENGINE / "target",
+        WEB / "node_modules",
+        WEB / "src" / "paraglide",
+        BUILT_CLIENT,
+        *caches,
+    ]
     for path in made:
         shutil.rmtree(path, ignore_errors=True)
     return 0
@@ -179,6 +202,22 @@ def _all_checks() -> checks.Count:
     # The long ones first, so that no core waits for one at the end.
     both = [*checks.web_checks()[:2], *checks.python_checks(), *checks.web_checks()[2:]]
     return count + checks.run_together(both, env)
+
+
+def _engine_checks(env: Mapping[str, str]) -> checks.Count:
+    """The SFU's engine, and real clients on it; without Rust it is skipped, counted and said."""
+    built: list[bool] = []
+    failed = _tried("Forwarding engine", lambda: built.append(engine.ensure_engine()))
+    if failed.failed:
+        return failed
+    if built != [True]:
+        return checks.Count(skipped=1)
+    cargo_env = {**engine.environment(), **env, "PATH": engine.environment()["PATH"]}
+    count = checks.Count()
+    for check in engine.checks():
+        count += checks.run(check, cargo_env)
+    clients = checks.pytest("LiveKit clients", "sfu", "sfu and not browser")
+    return count + checks.run(clients, env, show=True)
 
 
 def _tried(name: str, action: Callable[[], None]) -> checks.Count:
@@ -228,6 +267,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": everything,
     "test-bare": bare,
     "check": check,
+    "sfu": sfu,
     "dev": dev,
     "build": build,
     "format": format_all,
