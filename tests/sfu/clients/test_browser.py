@@ -8,7 +8,10 @@ from tests.sfu.clients.browser import chromium, tabs, until
 from tests.sfu.clients.sdk import Picture, people
 from tests.sfu.clients.server import SfuServer
 
-pytestmark = pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning"),
+]
 
 ANN, BOB = Picture(60, 200), Picture(180, 90)
 both_ways = pytest.mark.parametrize("single", [False, True], ids=["two-pcs", "one-pc"])
