@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 DO = @$(PYTHON) -m tools.bootstrap
 
-.PHONY: help run test test-bare check dev build format wire nat impairment screenshots setup lock clean
+.PHONY: help run sfu test test-bare check dev build format wire nat impairment screenshots setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -13,6 +13,9 @@ help: ## list the targets
 
 run: ## start moim on port 3000, setting up what is missing
 	$(DO) run $(ARGS)
+
+sfu: ## the media server for LiveKit clients alone, with its development key; needs Rust
+	$(DO) sfu $(ARGS)
 
 test: ## everything: lint, types, unit, property, packaging and browser tests
 	$(DO) test
