@@ -146,7 +146,8 @@ class Engine:
         engine may send on. An offer with new ICE credentials restarts ICE.
         """
     def create_offer(self, peer: int, request: int, *, ice_restart: bool = False) -> None:
-        """Mode subscriber. Answered by `Offered` or `Refused`; one is outstanding at a time.
+        """Mode subscriber. Answered by `Offered` or `Refused`. An offer that is still unanswered is
+        void: the new one has its changes too.
 
         Takes in all `subscribe` and `unsubscribe` calls since the last one. The first offer also
         opens the data channels `_reliable`, `_lossy` and `_data_track`.
@@ -181,13 +182,11 @@ class Engine:
         track: int,
         *,
         layer: int,
-        temporal: int | None = None,
         enabled: bool = True,
     ) -> None:
         """The highest layer wanted (0..2). Switches up at a key frame, which is asked for.
 
-        A layer that does not arrive is replaced by the next lower that does. temporal: the highest
-        temporal layer to forward, where the codec tells it in the clear (VP8). enabled false:
+        A layer that does not arrive is replaced by the next lower that does. enabled false:
         nothing is forwarded until it is true again.
         """
     def request_key_frame(self, track: int, *, layer: int | None = None) -> None:
@@ -242,12 +241,13 @@ class AnswerAccepted:
 @final
 class Refused:
     """reason: one of `gone`, `sdp` (cannot be parsed or does not fit), `state` (not now, or not
-    in this mode), `closed`; detail: for the log at level debug, it may quote the SDP."""
+    in this mode), `unchanged` (an offer would say nothing new), `closed` (the connection has
+    ended); detail: for the log at level debug, it may quote the SDP."""
 
     __match_args__ = ("peer", "request", "reason", "detail")
     peer: int
     request: int
-    reason: Literal["gone", "sdp", "state", "closed"]
+    reason: Literal["gone", "sdp", "state", "unchanged", "closed"]
     detail: str
 
 @final
@@ -262,7 +262,8 @@ class NegotiationNeeded:
 class PeerState:
     """connected: ICE and DTLS are done, again after each interruption; disconnected: the client
     has not been heard from for some seconds, it may come back; failed: it cannot, the peer is
-    closed and its tracks are ended. reason: `ice`, `dtls`, `closed`, `internal` or empty."""
+    closed and its tracks are ended. reason of a failure: `dtls` (no handshake in half a minute, or
+    not with the certificate of the SDP), `closed` (by the client), `internal`."""
 
     __match_args__ = ("peer", "state", "reason")
     peer: int
@@ -331,7 +332,7 @@ class DataOverflow:
 
 @final
 class PeerQuality:
-    """Each 5 s for a connected peer with media. loss in 0..1; up: from the client, down: to it.
+    """Each 2 s for a connected peer with media. loss in 0..1; up: from the client, down: to it.
     None: nothing measured."""
 
     __match_args__ = ("peer", "loss_up", "loss_down", "rtt_ms")

@@ -233,3 +233,81 @@ fn candidates(bound: &[SocketAddr], advertise: &[IpAddr]) -> Result<Vec<SocketAd
     }
     Ok(candidates)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{PeerMode, PeerOptions, Rights};
+    use crate::ids::{ParticipantId, PeerId};
+    use socket2::{Domain, Socket, Type};
+    use std::time::{Duration, Instant};
+
+    fn engine(threads: usize) -> Engine {
+        // Nobody listens at the other end: the tests ask again and again instead.
+        let deaf = Wake::new(Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap());
+        let bind = vec!["127.0.0.1:0".parse().unwrap()];
+        Engine::start(&Config { bind, advertise: Vec::new(), threads }, deaf).unwrap()
+    }
+
+    fn next(engine: &Engine, wanted: impl Fn(&Event) -> bool) -> Event {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            if let Some(event) = engine.drain(64).into_iter().find(|event| wanted(event)) {
+                return event;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        panic!("no such event");
+    }
+
+    fn peer(engine: &Engine, room: RoomId) -> PeerId {
+        let participant = ParticipantId::new(room, engine.next_member());
+        let rights = Rights { can_publish_data: true, can_subscribe: true, hidden: false };
+        let (identity, sid) = ("ann".to_owned(), "PA_1".to_owned());
+        let open = Command::OpenParticipant { participant, identity, sid, rights };
+        engine.command(room, open).unwrap();
+        let peer = PeerId::new(room, engine.next_member());
+        let (mode, codecs) = (PeerMode::Subscriber, vec!["opus".to_owned()]);
+        let options = PeerOptions { mode, ice_lite: true, codecs, rtx: true };
+        engine.command(room, Command::OpenPeer { participant, peer, options }).unwrap();
+        peer
+    }
+
+    #[test]
+    fn a_panic_in_one_room_ends_that_room_and_no_other() {
+        let engine = engine(1);
+        let (bad, good) = (engine.open_room().unwrap(), engine.open_room().unwrap());
+        let (lost, kept) = (peer(&engine, bad), peer(&engine, good));
+        engine.command(bad, Command::Panic).unwrap();
+        let failed = next(&engine, |event| matches!(event, Event::RoomFailed { .. }));
+        assert_eq!(failed, Event::RoomFailed { room: bad, reason: "asked to".to_owned() });
+        let offer = |peer| Command::CreateOffer { peer, request: 1, ice_restart: false };
+        engine.command(bad, offer(lost)).unwrap();
+        let gone = next(&engine, |event| matches!(event, Event::Refused { .. }));
+        assert!(matches!(gone, Event::Refused { peer, .. } if peer == lost));
+        engine.command(good, offer(kept)).unwrap();
+        next(&engine, |event| matches!(event, Event::Offered { peer, .. } if *peer == kept));
+    }
+
+    #[test]
+    fn a_caller_that_is_faster_than_a_media_thread_is_told_and_no_answer_is_lost() {
+        let engine = engine(1);
+        let room = engine.open_room().unwrap();
+        let ann = peer(&engine, room);
+        let (mut sent, mut answered) = (0u64, 0);
+        let refused = |event: &Event| matches!(event, Event::Refused { .. });
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while answered < 20_000 && Instant::now() < deadline {
+            let (peer, request) = (ann, sent);
+            let answer = Command::AcceptAnswer { peer, request, sdp: String::new() };
+            match (sent < 20_000).then(|| engine.command(room, answer)) {
+                Some(Ok(())) => sent += 1,
+                Some(Err(EngineError::QueueFull)) | None => {
+                    answered += engine.drain(usize::MAX).iter().filter(|e| refused(e)).count();
+                }
+                Some(Err(other)) => panic!("{other}"),
+            }
+        }
+        assert_eq!((sent, answered), (20_000, 20_000));
+    }
+}

@@ -298,17 +298,21 @@ impl Peer {
     }
 }
 
+/// Gives the line a new stream. (str0m's `reset_stream_tx` keeps the stream under its old SSRC,
+/// where reports and requests for the new one do not find it; seen in 0.25.0, 2026-11-26.)
 fn reset_stream(rtc: Option<&mut Box<Rtc>>, mid: Mid) {
     let Some(rtc) = rtc else {
         return;
     };
     let mut api = rtc.direct_api();
-    let (ssrc, rtx) = (api.new_ssrc(), api.new_ssrc());
-    let has_rtx = match api.stream_tx_by_mid(mid, None) {
-        Some(stream) => stream.rtx().is_some(),
-        None => return,
+    let Some((old, had_rtx)) =
+        api.stream_tx_by_mid(mid, None).map(|stream| (stream.ssrc(), stream.rtx().is_some()))
+    else {
+        return;
     };
-    api.reset_stream_tx(mid, None, ssrc, has_rtx.then_some(rtx));
+    let (ssrc, rtx) = (api.new_ssrc(), api.new_ssrc());
+    api.remove_stream_tx(old);
+    api.declare_stream_tx(ssrc, had_rtx.then_some(rtx), mid, None);
 }
 
 fn live(rtc: &mut Option<Box<Rtc>>) -> Result<&mut Rtc, NegotiationError> {

@@ -184,7 +184,7 @@ mod tests {
         let mut track = Track::new(PeerId(1), ParticipantId(1), MediaKind::Video);
         track.arrived(0, 5.into());
         track.want_key_frame(0);
-        let asked = (0..100).filter(|n| track.take_due(now + KEY_FRAME_INTERVAL * n).count() > 0);
+        let asked = (0..100).filter(|n| track.take_due(now + KEY_FRAME_INTERVAL * *n).count() > 0);
         assert_eq!(asked.count(), usize::from(KEY_FRAME_TRIES));
     }
 }
