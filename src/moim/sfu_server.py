@@ -88,7 +88,7 @@ async def _serve(
 
     from moim.sfu.running import Sfu
 
-    advertise, bind = _media_addresses(config)
+    advertise, bind = media_addresses(config)
     sfu = Sfu(config, bind=bind, advertise=advertise)
     try:
         server = uvicorn.Server(uvicorn_config(sfu.app))
@@ -145,7 +145,7 @@ def _loop_factory() -> Any:
     return uvicorn.Config("", log_config=None).get_loop_factory()
 
 
-def _media_addresses(config: "SfuConfig") -> tuple[list[str], list[tuple[str, int]]]:
+def media_addresses(config: "SfuConfig") -> tuple[list[str], list[tuple[str, int]]]:
     """Choose the addresses that clients are told to send media to, and those bound for it.
 
     A server that listens on this machine alone needs no other; otherwise it is every address of

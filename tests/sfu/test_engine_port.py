@@ -1,14 +1,16 @@
 """The port and the events are those of the engine's stub, name by name, without the engine."""
 
 import ast
+import asyncio
 import dataclasses
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from moim.sfu.media_engine import EVENTS
-from moim.sfu.ports import Engine
+from moim.sfu.media_engine import EVENTS, _Patient
+from moim.sfu.ports import Engine, EngineBusy
 
 STUB = Path(__file__).parents[2] / "engine/python/moim_engine/_engine.pyi"
 CLASSES = {
@@ -47,3 +49,49 @@ def test_each_call_has_the_parameters_of_the_stub(name: str) -> None:
     assert set(ours) <= known
     optional = len(there.defaults) + sum(default is not None for default in there.kw_defaults)
     assert len(ours) >= len(known) - optional
+
+
+class _FullOnce:
+    """An engine without room for the first command."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self._full = True
+
+    def _call(self, name: str) -> int:
+        self.calls.append(name)
+        if self._full:
+            self._full = False
+            raise _QueueFull("full")
+        return 7
+
+    def close_room(self, room: int) -> int:
+        return self._call(f"close_room {room}")
+
+    def open_room(self) -> int:
+        return self._call("open_room")
+
+
+class _QueueFull(Exception):
+    pass
+
+
+class _Closed(Exception):
+    pass
+
+
+async def test_what_begins_something_is_refused_while_the_engine_lags() -> None:
+    port: Any = _Patient(_FullOnce(), _QueueFull, _Closed)
+    with pytest.raises(EngineBusy):
+        port.open_room()
+    assert port.open_room() == 7
+
+
+async def test_what_ends_something_is_repeated_until_there_is_room() -> None:
+    engine = _FullOnce()
+    port: Any = _Patient(engine, _QueueFull, _Closed)
+    port.close_room(5)
+    async with asyncio.timeout(10):
+        while len(engine.calls) < 2:  # noqa: ASYNC110 - the loop's own timer does it
+            await asyncio.sleep(0.01)
+    assert engine.calls == ["close_room 5", "close_room 5"]

@@ -11,7 +11,7 @@ from livekit.protocol.rtc import LeaveRequest, SignalResponse
 from moim.sfu import events
 from moim.sfu.frames import Frame
 from moim.sfu.joining import JoinWish
-from moim.sfu.participant import leave
+from moim.sfu.participant import Participant, leave
 from moim.sfu.ports import EngineBusy, Signals
 from moim.sfu.refusals import ROOM_NOT_FOUND, SERVER_FULL, Refusal
 from moim.sfu.room import Room, RoomSettings, configuration_of, room_settings
@@ -90,9 +90,7 @@ class Hub:
         """End all rooms: the server stops, and clients may look for it again."""
         self.closing = True
         for room in list(self.rooms.values()):
-            for participant in list(room.participants.values()):
-                room.dismiss(participant, DisconnectReason.SERVER_SHUTDOWN, LeaveRequest.RECONNECT)
-            room.close(DisconnectReason.SERVER_SHUTDOWN)
+            room.close(DisconnectReason.SERVER_SHUTDOWN, LeaveRequest.RECONNECT)
 
     def ask_stats(self, tell: Callable[[dict[str, int]], None]) -> None:
         """Ask the engine for its counters."""
@@ -164,7 +162,7 @@ class Hub:
 
     def _media_started(self, event: events.MediaStarted) -> None:
         track = self.world.directory.tracks.get(event.track)
-        room = self._room_of(track.publisher.number) if track is not None else None
+        room = self._room_of(track.publisher if track is not None else None)
         if track is None or room is None or not track.awaits_media:
             return
         track.awaits_media = False
@@ -184,7 +182,7 @@ class Hub:
 
     def _quality(self, event: events.PeerQuality) -> None:
         peer = self.world.directory.peers.get(event.peer)
-        room = self._room_of(peer.participant.number) if peer is not None else None
+        room = self._room_of(peer.participant if peer is not None else None)
         if peer is None or room is None:
             return
         loss = max(event.loss_up or 0, event.loss_down or 0)
@@ -198,28 +196,18 @@ class Hub:
         room.set_quality(peer.participant, quality)
 
     def _data_received(self, event: events.DataReceived) -> None:
-        room = self._room_of(event.participant)
+        room = self._room_of(self.world.directory.participants.get(event.participant))
         if room is not None:
             room.rpc.received(event.packet)
 
     def _overflow(self, event: events.DataOverflow) -> None:
         participant = self.world.directory.participants.get(event.participant)
-        room = self._room_of(event.participant)
+        room = self._room_of(participant)
         if participant is not None and room is not None:
             room.dismiss(participant, DisconnectReason.STATE_MISMATCH, LeaveRequest.RECONNECT)
 
-    def _room_of(self, number: int) -> Room | None:
-        participant = self.world.directory.participants.get(number)
-        if participant is None:
-            return None
-        return next(
-            (
-                room
-                for room in self.rooms.values()
-                if room.participants.get(participant.identity) is participant
-            ),
-            None,
-        )
+    def _room_of(self, participant: Participant | None) -> Room | None:
+        return self.world.directory.rooms.get(participant.room_number) if participant else None
 
 
 def _turn_away(signals: Signals, reason: DisconnectReason, action: LeaveRequest.Action) -> None:

@@ -14,6 +14,8 @@ import structlog
 from moim.sfu import events
 from moim.sfu.ports import Engine, EngineBusy
 
+AGAIN_AFTER_S: Final = 0.05
+_ENDINGS: Final = frozenset({"close_room", "close_participant", "close_peer", "unpublish"})
 _log = structlog.get_logger("moim.sfu")
 
 EVENTS: Final[dict[str, type[Any]]] = {
@@ -69,7 +71,7 @@ class MediaEngine:
             self._engine = module.Engine(bind=bind, advertise=advertise, threads=threads)
         except module.BindError as error:
             raise OSError(str(error)) from error
-        self.port: Engine = _Patient(self._engine, module.EngineError)
+        self.port: Engine = _Patient(self._engine, module.QueueFull, module.EngineClosed)
         self.candidates: list[tuple[str, int]] = self._engine.candidates
         self._watching: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -110,21 +112,30 @@ class MediaEngine:
 
 
 class _Patient:
-    """Calls the engine; where it has no room for a command, the rooms hear `EngineBusy`."""
+    """Calls the engine; where it has no room for a command, the rooms hear `EngineBusy`.
 
-    def __init__(self, engine: Any, error: type[Exception]) -> None:
+    What ends something is repeated instead until there is room: it must not be lost.
+    """
+
+    def __init__(self, engine: Any, full: type[Exception], closed: type[Exception]) -> None:
         self._engine = engine
-        self._error = error
+        self._full = full
+        self._closed = closed
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._engine, name)
-        error = self._error
 
         def call(*arguments: Any, **options: Any) -> Any:
             try:
                 return method(*arguments, **options)
-            except error as failure:
-                raise EngineBusy(str(failure)) from failure
+            except self._full as failure:
+                if name not in _ENDINGS:
+                    raise EngineBusy(str(failure)) from failure
+                asyncio.get_running_loop().call_later(AGAIN_AFTER_S, call, *arguments)
+            except self._closed as failure:
+                if name not in _ENDINGS:
+                    raise EngineBusy(str(failure)) from failure
+            return None
 
         self.__dict__[name] = call
         return call

@@ -90,6 +90,7 @@ class Participant:
         self.ice_lite: Final = wish.ice_lite
 
         self.number = 0
+        self.room_number = 0
         self.signals: Signals | None = None
         self.state: ParticipantInfo.State = ParticipantInfo.JOINING
         self.version = 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_PENDING: Final = 20
 MOST_NAME: Final = 256
+LARGEST_REQUEST_BYTES: Final = 16 * 1024
 
 
 def add_track(
@@ -56,6 +57,8 @@ def _refusal(
     there = sum(len(who.tracks) for who in room.participants.values())
     if participant.uplink.pending >= MOST_PENDING or 0 < most <= there:
         return RequestResponse.LIMIT_EXCEEDED
+    if request.ByteSize() > LARGEST_REQUEST_BYTES:
+        return RequestResponse.INVALID_REQUEST
     if not request.cid or len(request.cid) > MOST_NAME or len(request.name) > MOST_NAME:
         return RequestResponse.INVALID_REQUEST
     if participant.uplink.knows(request.cid):

@@ -143,7 +143,7 @@ class Room:
         former = self.participants.get(wish.identity)
         if former is not None:
             former.ask_to_leave(DisconnectReason.DUPLICATE_IDENTITY, LeaveRequest.DISCONNECT)
-            self.remove(former, DisconnectReason.DUPLICATE_IDENTITY, replaced=True)
+            self.remove(former, DisconnectReason.DUPLICATE_IDENTITY, tell=False)
         if self._ending is not None:
             self._ending.cancel()
             self._ending = None
@@ -156,11 +156,12 @@ class Room:
         return participant
 
     def remove(
-        self, participant: Participant, reason: DisconnectReason, *, replaced: bool = False
+        self, participant: Participant, reason: DisconnectReason, *, tell: bool = True
     ) -> None:
         """End a seat, with its tracks and its connections.
 
-        replaced: the identity has a new seat, whose announcement ends the old one for the others.
+        tell: false when the others hear of it anyway: the identity has a new seat, whose
+        announcement ends the old one, or the room ends for them too.
         """
         if self.participants.get(participant.identity) is not participant:
             return
@@ -180,7 +181,7 @@ class Room:
         if participant.signals is not None:
             participant.signals.close()
             participant.signals = None
-        if not participant.hidden and not replaced:
+        if not participant.hidden and tell:
             self.broadcast(participant)
         left = "participant_left" if participant.was_active else "participant_connection_aborted"
         self.tidings.participant(left, participant)
@@ -198,7 +199,11 @@ class Room:
         participant.ask_to_leave(reason, action)
         self.remove(participant, reason)
 
-    def close(self, reason: DisconnectReason) -> None:
+    def close(
+        self,
+        reason: DisconnectReason,
+        action: LeaveRequest.Action = LeaveRequest.DISCONNECT,
+    ) -> None:
         """End the room, and tell everybody why."""
         if self.closed:
             return
@@ -207,10 +212,8 @@ class Room:
             if timer is not None:
                 timer.cancel()
         for participant in list(self.participants.values()):
-            self.dismiss(participant, reason)
-        for timer in (self._ending, self._counting):
-            if timer is not None:
-                timer.cancel()
+            participant.ask_to_leave(reason, action)
+            self.remove(participant, reason, tell=False)
         self.world.directory.rooms.pop(self.number, None)
         self.world.engine.close_room(self.number)
         self.tidings.room("room_finished")

@@ -7,6 +7,7 @@ A subscription exists exactly when all of this holds, and each change asks the q
     · the publisher allows it · the subscriber's limit of that kind is not reached
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from livekit.protocol.models import ParticipantInfo, SubscriptionError, VideoQuality
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 NOT_FOUND_AFTER_S: Final = 10
 MOST_WISHES: Final = 10_000
+LONGEST_SID: Final = 64
+LARGEST_PERMISSION_BYTES: Final = 256 * 1024
 
 
 class Switchboard:
@@ -45,7 +48,7 @@ class Switchboard:
         named = [*request.track_sids]
         for group in request.participant_tracks:
             named += group.track_sids
-        for sid in named[:MOST_WISHES]:
+        for sid in _sids(named):
             self._note_wish(participant, sid, subscribe=request.subscribe)
         self.reconcile(participant)
 
@@ -58,7 +61,7 @@ class Switchboard:
             height=request.height,
             fps=request.fps,
         )
-        for sid in request.track_sids[:MOST_WISHES]:
+        for sid in _sids(request.track_sids):
             if sid not in participant.settings and len(participant.settings) >= MOST_WISHES:
                 return
             participant.settings[sid] = settings
@@ -70,6 +73,8 @@ class Switchboard:
 
     def permit(self, publisher: Participant, permission: SubscriptionPermission) -> None:
         """Take whom a publisher lets see its tracks, and tell those for whom that changes."""
+        if permission.ByteSize() > LARGEST_PERMISSION_BYTES:
+            return
         tracks = [track for track in publisher.tracks.values() if track.visible]
         others = [other for other in self._room.active() if other is not publisher]
         before = {
@@ -191,6 +196,11 @@ class Switchboard:
                 layer=subscription.track.layer_of(subscription.settings),
                 enabled=not subscription.settings.disabled,
             )
+
+
+def _sids(named: Sequence[str]) -> list[str]:
+    """Keep what can be a sid, and no more than anybody needs: wishes are remembered."""
+    return [sid for sid in named[:MOST_WISHES] if len(sid) <= LONGEST_SID]
 
 
 def _settings_of(participant: Participant, track: PublishedTrack) -> Settings:

@@ -58,6 +58,7 @@ class Welcome:
             can_subscribe=participant.permission.can_subscribe,
             hidden=participant.hidden,
         )
+        participant.room_number = room.number
         world.directory.participants[participant.number] = participant
         self._open_peers(participant)
         participant.signals = signals

@@ -69,7 +69,7 @@ class Tab:
 
         async def like() -> bool:
             nonlocal heard
-            heard = await self.call("hears", identity)
+            heard = float(await self.call("hears", identity))
             return abs(heard - pitch_hz) < 15
 
         await until(like, lambda: f"{self.identity} heard {heard} Hz, not {pitch_hz}")
