@@ -115,8 +115,6 @@ class Hub:
                     peer.handle(event)
             case events.MediaStarted():
                 self._media_started(event)
-            case events.Forwarding():
-                self._forwarding(event)
             case events.Speakers():
                 room = directory.rooms.get(event.room)
                 if room is not None:
@@ -136,8 +134,8 @@ class Hub:
                 if failed is not None:
                     _log.error("room_failed", room=failed.sid, reason=event.reason)
                     failed.close(DisconnectReason.MEDIA_FAILURE)
-            case events.ChannelOpened() | events.LayersChanged():
-                pass
+            case events.ChannelOpened() | events.LayersChanged() | events.Forwarding():
+                pass  # the engine acts on them by itself; clients see what arrives
             case _:
                 assert_never(event)
 
@@ -170,15 +168,6 @@ class Hub:
         track.info.mime_type = event.mime.lower()
         track.info.codecs[0].mime_type = event.mime.lower()
         room.publish(track)
-
-    def _forwarding(self, event: events.Forwarding) -> None:
-        peer = self.world.directory.peers.get(event.peer)
-        track = self.world.directory.tracks.get(event.track)
-        if peer is None or track is None:
-            return
-        subscription = peer.participant.subscriptions.get(track.sid)
-        if subscription is not None:
-            subscription.paused = event.layer is None and event.congested
 
     def _quality(self, event: events.PeerQuality) -> None:
         peer = self.world.directory.peers.get(event.peer)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from livekit.protocol.models import ClientInfo, TrackType
+from livekit.protocol.models import TrackType
 from livekit.protocol.rtc import (
     AddTrackRequest,
     RequestResponse,
@@ -10,6 +10,7 @@ from livekit.protocol.rtc import (
     TrackPublishedResponse,
 )
 
+from moim.sfu import quirks
 from moim.sfu.participant import Participant
 from moim.sfu.tracks import new_track
 from moim.sfu.world import World
@@ -33,9 +34,8 @@ def add_track(
         return
     sid = world.ids.track(request.type, request.source)
     track = new_track(participant, request, sid, world.enabled_codecs)
-    # The Go SDK names no codec: what it sends is known by the first packet only.
     track.awaits_media = (
-        participant.client.sdk == ClientInfo.GO
+        quirks.announces_codec_late(participant.client)
         and track.kind == "video"
         and not (request.simulcast_codecs and request.simulcast_codecs[0].codec)
     )

@@ -14,6 +14,7 @@ from livekit.protocol.models import (
 )
 from livekit.protocol.rtc import AddTrackRequest
 
+from moim.sfu import quirks
 from moim.sfu.ports import MediaKind, Timer
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class Subscription:
     track: "PublishedTrack"
     subscriber: "Participant"
     settings: Settings
-    paused: bool = False  # by the engine, as it told
 
 
 @dataclass(eq=False)
@@ -73,11 +73,8 @@ class PublishedTrack:
         return self.info.sid
 
     def stream_for(self, client: ClientInfo) -> str:
-        """Name the media stream that carries the track: clients play one stream in time.
-
-        Firefox makes up ids of tracks, and finds the track by the stream's name instead.
-        """
-        name = self.sid if client.browser.lower() == "firefox" else self.info.stream
+        """Name the media stream that carries the track: clients play one stream in time."""
+        name = self.sid if quirks.makes_up_track_ids(client) else self.info.stream
         return f"{self.publisher.sid}|{name}"
 
     def layer_of(self, settings: Settings) -> int:

@@ -8,7 +8,7 @@ Source: livekit pkg/rtc/participant_signal.go, pkg/service/roommanager.go.
 
 from typing import TYPE_CHECKING, Final
 
-from livekit.protocol.models import ClientConfiguration, ClientInfo, Codec, ParticipantInfo
+from livekit.protocol.models import ClientConfiguration, Codec, ParticipantInfo
 from livekit.protocol.rtc import (
     ICEServer,
     JoinResponse,
@@ -19,6 +19,7 @@ from livekit.protocol.rtc import (
     SyncState,
 )
 
+from moim.sfu import quirks
 from moim.sfu.joining import JoinWish
 from moim.sfu.participant import Participant
 from moim.sfu.permissions import grant_with
@@ -165,10 +166,9 @@ class Welcome:
         return self._world.engine.open_peer(
             participant.number,
             mode,
-            ice_lite=participant.ice_lite,
-            codecs=sorted(self._world.enabled_codecs),
-            # pion cannot be told which RTX repairs which layer; it repairs under the main SSRC.
-            rtx=participant.client.sdk != ClientInfo.GO,
+            ice_lite=quirks.wants_ice_lite(participant.client, asked_for=participant.ice_lite),
+            codecs=quirks.codecs_for(participant.client, mode, self._world.enabled_codecs),
+            rtx=quirks.wants_rtx(participant.client),
         )
 
     def _join(self, participant: Participant, others: list[Participant]) -> JoinResponse:
