@@ -140,7 +140,7 @@ class Section:
     def prefer(self, codec: str) -> None:
         """Move a codec to the front of the m-line, each payload type with its repair."""
         table = self.codecs()
-        repairs = self._repairs()
+        repairs = self.repairs()
         first: list[str] = []
         for payload_type in self.payload_types:
             if table.get(payload_type) == codec:
@@ -169,7 +169,7 @@ class Section:
                 after = next(i for i, old in enumerate(self.lines) if old.startswith(rtpmap))
                 self.lines.insert(after + 1, line)
 
-    def _repairs(self) -> dict[str, list[str]]:
+    def repairs(self) -> dict[str, list[str]]:
         """Map each payload type to those that repair it (`apt=`)."""
         repairs: dict[str, list[str]] = {}
         for value in self.values("fmtp"):
@@ -246,3 +246,20 @@ def _check(description: Description) -> None:
     mids = [section.mid for section in description.sections]
     if not all(mids) or len(set(mids)) != len(mids):
         raise SdpError("an m-line without a mid of its own")
+    # Lines of one bundle share their payload types: RFC 8843, section 9.
+    codecs: dict[str, str] = {}
+    repaired: dict[str, str] = {}
+    for section in description.media:
+        for payload_type in section.payload_types:
+            if not (payload_type.isascii() and payload_type.isdecimal()) or int(payload_type) > 127:
+                raise SdpError("a payload type that is none")
+        if len(set(section.payload_types)) != len(section.payload_types):
+            raise SdpError("a payload type twice in a line")
+        if sum(1 for _ in section.values("rtpmap")) != len(section.codecs()):
+            raise SdpError("a payload type with two codecs")
+        for payload_type, codec in section.codecs().items():
+            if codecs.setdefault(payload_type, codec) != codec:
+                raise SdpError("a payload type with two codecs")
+        for payload_type, repairs in section.repairs().items():
+            if len(repairs) != 1 or repaired.setdefault(repairs[0], payload_type) != payload_type:
+                raise SdpError("a repair of two payload types")
