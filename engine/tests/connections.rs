@@ -161,15 +161,31 @@ fn the_end_of_a_publisher_ends_its_tracks_for_all() {
 }
 
 #[test]
-fn no_handshake_in_half_a_minute_ends_a_connection() {
+fn a_client_that_never_comes_is_left_to_the_caller() {
     let mut world = World::new();
     let ann = world.publisher("ann", false);
     world.clients[ann.client].weather.loss = 1.0;
     world.clients[ann.client].weather.burst = 1.0;
-    let peer = world.clients[ann.client].peer;
-    let failed = Event::PeerState { peer, state: PeerState::Failed(Failure::Dtls) };
-    world.run_until(60 * SECOND, |world| world.events.contains(&failed));
+    world.run(60 * SECOND);
+    assert_eq!(world.room.sizes(), (2, 0));
+    assert!(!world.events.iter().any(|event| matches!(event, Event::PeerState { .. })));
+    world.command(Command::ClosePeer { peer: world.clients[ann.client].peer });
     assert_eq!(world.room.sizes(), (0, 0));
+}
+
+#[test]
+fn another_certificate_than_the_described_one_is_not_served() {
+    let mut world = World::new();
+    world.forged_fingerprint = true;
+    let ann = world.publisher("ann", false);
+    let peer = world.clients[ann.client].peer;
+    let failed = |event: &Event| match event {
+        Event::PeerState { peer: of, state: PeerState::Failed(_) } => *of == peer,
+        _ => false,
+    };
+    world.run_until(60 * SECOND, |world| world.events.iter().any(failed));
+    let connected = Event::PeerState { peer, state: PeerState::Connected };
+    assert!(!world.events.contains(&connected));
 }
 
 #[test]
@@ -201,6 +217,56 @@ fn garbage_and_strangers_change_nothing() {
     let failed =
         |event: &Event| matches!(event, Event::PeerState { state: PeerState::Failed(_), .. });
     assert!(!world.events.iter().any(failed));
+}
+
+/// A description with one thing wrong.
+fn spoil(sdp: &str, dice: &mut common::Dice) -> String {
+    let mut lines: Vec<String> = sdp.lines().map(str::to_owned).collect();
+    let mut pick = |count: usize| (dice.roll() * count as f64) as usize;
+    let (at, other, what) = (pick(lines.len()), pick(lines.len()), pick(4));
+    match what {
+        0 => drop(lines.remove(at)),
+        1 => lines.insert(other, lines[at].clone()),
+        2 => lines.swap(at, other),
+        _ => {
+            let digit = char::from(b'0' + pick(10) as u8);
+            let digits: Vec<usize> =
+                lines[at].match_indices(|c: char| c.is_ascii_digit()).map(|m| m.0).collect();
+            if let Some(place) = digits.get(pick(digits.len().max(1))) {
+                lines[at].replace_range(*place..=*place, &digit.to_string());
+            }
+        }
+    }
+    lines.join("\r\n") + "\r\n"
+}
+
+#[test]
+fn a_spoiled_description_costs_at_most_its_own_connection() {
+    let mut world = World::new();
+    let mut ann = world.publisher("ann", false);
+    let bob = world.subscriber("bob", &[ann.video]);
+    world.connected(&[ann.client, bob.client]);
+    let maker = world.participant("maker");
+    let client = world.connect(maker, PeerMode::Publisher);
+    let mut api = world.clients[client].rtc.sdp_api();
+    for kind in [MediaKind::Audio, MediaKind::Video] {
+        api.add_media(kind, Direction::SendRecv, None, None, None);
+    }
+    let offer = api.apply().unwrap().0.to_sdp_string();
+    // The case that a fuzzer of the signalling found: two uses of one payload type.
+    let twice = offer.replacen("a=rtpmap:111 opus/48000/2", "a=rtpmap:96 VP8/90000", 1);
+    let spoiled = (0..300).map(|_| spoil(&offer, &mut world.dice)).collect::<Vec<_>>();
+    for (request, sdp) in (1_000..).zip([twice].into_iter().chain(spoiled)) {
+        let peer = world.clients[client].peer;
+        world.command(Command::AcceptOffer { peer, request, sdp });
+        world.command(Command::ClosePeer { peer });
+        let again = world.connect(maker, PeerMode::Publisher);
+        world.clients[client].peer = world.clients[again].peer;
+        world.clients.pop();
+    }
+    world.film(&mut ann, 2 * SECOND);
+    let viewer = &world.clients[bob.client];
+    assert!(view(&viewer.packets, video_ssrc(viewer)).pictures.len() > 30);
 }
 
 /// How late the receiver believes a packet to be, by the sender's last report.

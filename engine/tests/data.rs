@@ -136,7 +136,7 @@ fn a_reader_that_is_gone_costs_bounded_memory_and_nobody_else_anything() {
     world.clients[eve.client].weather.loss = 1.0;
     world.clients[eve.client].weather.burst = 1.0;
     let message = vec![7; 16_000];
-    let count = 600;
+    let count = 300;
     let mut sent = 0;
     while sent < count {
         let packet = user_packet(&message, &[], 0);

@@ -262,8 +262,9 @@ class NegotiationNeeded:
 class PeerState:
     """connected: ICE and DTLS are done, again after each interruption; disconnected: the client
     has not been heard from for some seconds, it may come back; failed: it cannot, the peer is
-    closed and its tracks are ended. reason of a failure: `dtls` (no handshake in half a minute, or
-    not with the certificate of the SDP), `closed` (by the client), `internal`."""
+    closed and its tracks are ended. reason of a failure: `dtls` (a handshake that did not end), `closed`
+    (by the client, or its certificate is not the one of its SDP), `internal`. A client that never
+    comes is no failure: close its peer when it took too long."""
 
     __match_args__ = ("peer", "state", "reason")
     peer: int
@@ -324,7 +325,7 @@ class DataReceived:
 
 @final
 class DataOverflow:
-    """A reader of reliable data lags by more than the bound (8 MiB): what waited for it is
+    """A reader of reliable data lags by more than the bound (4 MiB): what waited for it is
     dropped, and nothing reliable is sent to it any more. It must connect anew."""
 
     __match_args__ = ("participant",)

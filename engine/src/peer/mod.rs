@@ -7,6 +7,7 @@ mod negotiation;
 mod quality;
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use str0m::change::SdpPendingOffer;
@@ -211,12 +212,34 @@ impl Peer {
         Some(name)
     }
 
+    /// Runs what depends on the client's bytes. A panic in it ends this connection alone: no
+    /// client may end a room.
+    pub(super) fn guard<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let result = catch_unwind(AssertUnwindSafe(|| run(self)));
+        if result.is_err() {
+            self.end(Failure::Internal);
+            let rtc = self.rtc.take();
+            // What panicked once may do so again while it is dropped.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(rtc)));
+        }
+        result.ok()
+    }
+
     /// Gives it a datagram. True when it is a check of the client's that proves the address.
     pub fn receive(
         &mut self,
         now: Instant,
         from: SocketAddr,
         to: SocketAddr,
+        bytes: &[u8],
+    ) -> bool {
+        self.guard(|peer| peer.take_datagram(now, (from, to), bytes)).unwrap_or(false)
+    }
+
+    fn take_datagram(
+        &mut self,
+        now: Instant,
+        (from, to): (SocketAddr, SocketAddr),
         bytes: &[u8],
     ) -> bool {
         let Some(rtc) = self.rtc.as_mut() else {
@@ -239,28 +262,30 @@ impl Peer {
 
     /// Lets time pass and collects all that comes of it.
     pub fn drive(&mut self, now: Instant, out: &mut Datagrams, happened: &mut Vec<Happened>) {
-        let Some(rtc) = self.rtc.as_mut() else {
-            return;
-        };
-        let result = rtc.handle_input(Input::Timeout(now));
-        self.finish(result, out, happened);
+        self.guard(|peer| {
+            let stepped = match peer.rtc.as_mut() {
+                Some(rtc) => rtc.handle_input(Input::Timeout(now)),
+                None => Ok(()),
+            };
+            match stepped.and_then(|()| peer.poll_all(out, happened)) {
+                Ok(()) => {}
+                Err(error) => peer.fail(&error),
+            }
+        });
+        self.report_end(happened);
     }
 
     /// Collects what a datagram caused, without a step of time.
     pub fn poll(&mut self, out: &mut Datagrams, happened: &mut Vec<Happened>) {
-        self.finish(Ok(()), out, happened);
+        self.guard(|peer| {
+            if let Err(error) = peer.poll_all(out, happened) {
+                peer.fail(&error);
+            }
+        });
+        self.report_end(happened);
     }
 
-    fn finish(
-        &mut self,
-        result: Result<(), RtcError>,
-        out: &mut Datagrams,
-        happened: &mut Vec<Happened>,
-    ) {
-        let result = result.and_then(|()| self.poll_all(out, happened));
-        if let Err(error) = result {
-            self.fail(&error);
-        }
+    fn report_end(&mut self, happened: &mut Vec<Happened>) {
         let alive = self.rtc.as_ref().is_some_and(|rtc| rtc.is_alive());
         if self.phase == Phase::Live && !alive {
             self.end(Failure::Closed);

@@ -27,13 +27,16 @@ pub enum NegotiationError {
     /// An offer would say nothing new.
     #[error("nothing changed since the last offer")]
     Unchanged,
+    /// It brought str0m out of step: the connection has ended.
+    #[error("the description broke the connection")]
+    Broken,
 }
 
 impl NegotiationError {
     /// The kind of refusal that it is told as.
     pub fn refusal(&self) -> Refusal {
         match self {
-            Self::Sdp(_) => Refusal::Sdp,
+            Self::Sdp(_) | Self::Broken => Refusal::Sdp,
             Self::State(_) => Refusal::State,
             Self::Unchanged => Refusal::Unchanged,
         }
@@ -79,16 +82,21 @@ impl Peer {
         if self.phase != super::Phase::Ended {
             self.phase = super::Phase::Ended;
             self.ended = Some(failure);
+            self.dirty = true;
         }
     }
 
     /// Why it ended, once.
-    pub(super) fn failure(&mut self) -> Option<Failure> {
+    pub fn failure(&mut self) -> Option<Failure> {
         self.ended.take()
     }
 
     /// The client's offer; gives the answer.
     pub fn accept_offer(&mut self, sdp: &str) -> Result<String, NegotiationError> {
+        self.guard(|peer| peer.take_offer(sdp)).unwrap_or(Err(NegotiationError::Broken))
+    }
+
+    fn take_offer(&mut self, sdp: &str) -> Result<String, NegotiationError> {
         if self.options.mode == PeerMode::Subscriber {
             return Err(NegotiationError::State("a subscriber's client does not offer"));
         }
@@ -107,6 +115,11 @@ impl Peer {
         request: u64,
         ice_restart: bool,
     ) -> Result<Offer, NegotiationError> {
+        self.guard(|peer| peer.make_offer(request, ice_restart))
+            .unwrap_or(Err(NegotiationError::Broken))
+    }
+
+    fn make_offer(&mut self, request: u64, ice_restart: bool) -> Result<Offer, NegotiationError> {
         if self.options.mode != PeerMode::Subscriber {
             return Err(NegotiationError::State("this client offers"));
         }
@@ -154,6 +167,10 @@ impl Peer {
         request: u64,
         sdp: &str,
     ) -> Result<Vec<TrackId>, NegotiationError> {
+        self.guard(|peer| peer.take_answer(request, sdp)).unwrap_or(Err(NegotiationError::Broken))
+    }
+
+    fn take_answer(&mut self, request: u64, sdp: &str) -> Result<Vec<TrackId>, NegotiationError> {
         if self.offer.as_ref().is_none_or(|(offered, _)| *offered != request) {
             return Err(NegotiationError::State("no such offer is outstanding"));
         }
@@ -215,6 +232,10 @@ impl Peer {
 
     /// A candidate of the client's.
     pub fn add_ice_candidate(&mut self, candidate: &str) {
+        self.guard(|peer| peer.take_candidate(candidate));
+    }
+
+    fn take_candidate(&mut self, candidate: &str) {
         let Ok(candidate) = Candidate::from_sdp_string(candidate.trim()) else {
             return;
         };

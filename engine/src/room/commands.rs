@@ -6,7 +6,7 @@ use str0m::media::{MediaKind, Mid};
 
 use super::{Build, Effects, Participant, Room, Track};
 use crate::command::{Command, PeerMode};
-use crate::event::{Event, Refusal};
+use crate::event::{Event, PeerState, Refusal};
 use crate::ids::{ParticipantId, PeerId, TrackId};
 use crate::peer::{Downlink, Peer, Phase, TOP_LAYER, Uplink};
 
@@ -109,6 +109,12 @@ impl Room {
                     }
                 }
                 effects.events.push(event);
+                if let Some(failure) = peer.failure() {
+                    let state = PeerState::Failed(failure);
+                    effects.events.push(Event::PeerState { peer: peer_id, state });
+                    self.remove_peer(now, peer_id, effects);
+                    return;
+                }
                 self.after(peer_id, effects);
                 self.choose_all(peer_id);
             }

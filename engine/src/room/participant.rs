@@ -7,7 +7,7 @@ use crate::command::Rights;
 use crate::ids::PeerId;
 
 /// A reader that lags by more than this has lost the connection's pace for good.
-pub const BACKLOG_BYTES: usize = 8 * 1024 * 1024;
+pub const BACKLOG_BYTES: usize = 4 * 1024 * 1024;
 
 /// One participant of a room.
 #[derive(Debug)]

@@ -85,6 +85,8 @@ pub struct World {
     pub clients: Vec<Client>,
     pub bound: HashMap<SocketAddr, PeerId>,
     pub dice: Dice,
+    /// Clients describe a certificate that is not theirs.
+    pub forged_fingerprint: bool,
     flights: BTreeMap<(Instant, u64), Flight>,
     flown: u64,
     next_id: u32,
@@ -107,6 +109,7 @@ impl World {
             clients: Vec::new(),
             bound: HashMap::new(),
             dice: Dice(0x5eed_1234_5678_9abc),
+            forged_fingerprint: false,
             flights: BTreeMap::new(),
             flown: 0,
             next_id: 1,
@@ -172,7 +175,12 @@ impl World {
         let mids = change(&mut api);
         let (offer, pending) = api.apply().unwrap();
         let (peer, request) = (self.clients[client].peer, u64::from(self.id()));
-        self.command(Command::AcceptOffer { peer, request, sdp: offer.to_sdp_string() });
+        let mut sdp = offer.to_sdp_string();
+        if self.forged_fingerprint {
+            let at = sdp.find("a=fingerprint:sha-256 ").unwrap() + 22;
+            sdp.replace_range(at..at + 5, "00:11");
+        }
+        self.command(Command::AcceptOffer { peer, request, sdp });
         let answer = self.events.iter().rev().find_map(|event| match event {
             Event::Answered { request: answered, sdp, .. } if *answered == request => Some(sdp),
             _ => None,
@@ -289,7 +297,10 @@ impl World {
         self.collect();
         for index in 0..self.clients.len() {
             let now = self.now;
-            self.clients[index].rtc.handle_input(Input::Timeout(now)).unwrap();
+            let rtc = &mut self.clients[index].rtc;
+            if rtc.handle_input(Input::Timeout(now)).is_err() {
+                rtc.disconnect();
+            }
             self.poll_client(index);
         }
     }
@@ -297,7 +308,11 @@ impl World {
     fn poll_client(&mut self, index: usize) {
         loop {
             let client = &mut self.clients[index];
-            match client.rtc.poll_output().unwrap() {
+            let Ok(output) = client.rtc.poll_output() else {
+                client.rtc.disconnect();
+                return;
+            };
+            match output {
                 Output::Timeout(_) => return,
                 Output::Transmit(transmit) => {
                     self.fly(Side::Room, index, transmit.contents.to_vec());
