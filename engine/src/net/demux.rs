@@ -109,10 +109,10 @@ impl Demux {
             return;
         };
         route.names.push_back(name.clone());
-        if route.names.len() > NAMES_PER_PEER {
-            if let Some(old) = route.names.pop_front() {
-                self.names.remove(&old);
-            }
+        if route.names.len() > NAMES_PER_PEER
+            && let Some(old) = route.names.pop_front()
+        {
+            self.names.remove(&old);
         }
         self.names.insert(name, peer);
     }
@@ -127,12 +127,11 @@ impl Demux {
             return;
         }
         route.addresses.push_back(address);
-        if route.addresses.len() > ADDRESSES_PER_PEER {
-            if let Some(old) = route.addresses.pop_front() {
-                if self.addresses.get(&old).is_some_and(|(owner, _)| *owner == peer) {
-                    self.addresses.remove(&old);
-                }
-            }
+        if route.addresses.len() > ADDRESSES_PER_PEER
+            && let Some(old) = route.addresses.pop_front()
+            && self.addresses.get(&old).is_some_and(|(owner, _)| *owner == peer)
+        {
+            self.addresses.remove(&old);
         }
     }
 

@@ -27,6 +27,26 @@ impl Wake {
         Self { socket, pending: AtomicBool::new(false) }
     }
 
+    /// Takes over the writing end of such a pair from another language.
+    ///
+    /// # Safety
+    /// The descriptor (on Windows: the handle) is an open socket, and nobody else's.
+    pub unsafe fn adopt(descriptor: i64) -> Self {
+        #[cfg(unix)]
+        let socket = {
+            use std::os::fd::{FromRawFd, RawFd};
+            // SAFETY: the caller says so.
+            unsafe { Socket::from_raw_fd(descriptor as RawFd) }
+        };
+        #[cfg(windows)]
+        let socket = {
+            use std::os::windows::io::{FromRawSocket, RawSocket};
+            // SAFETY: the caller says so.
+            unsafe { Socket::from_raw_socket(descriptor as RawSocket) }
+        };
+        Self::new(socket)
+    }
+
     fn ring(&self) {
         if !self.pending.swap(true, Ordering::AcqRel) {
             // The pair's buffer is empty, or its reader is gone: nothing to do about either.

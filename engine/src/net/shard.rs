@@ -254,11 +254,11 @@ impl Shard {
         let mut more = self.reads;
         loop {
             let timeout = if more { Duration::ZERO } else { self.sleep(Instant::now()) };
-            if let Err(error) = self.ends.poll.poll(&mut events, Some(timeout)) {
-                if error.kind() != io::ErrorKind::Interrupted {
-                    self.fail_all(&format!("poll: {error}"));
-                    return;
-                }
+            if let Err(error) = self.ends.poll.poll(&mut events, Some(timeout))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                self.fail_all(&format!("poll: {error}"));
+                return;
             }
             more |= events.iter().any(|event| event.token() != WAKE);
             let now = Instant::now();

@@ -335,10 +335,10 @@ impl Peer {
                 _ => {}
             },
             RtcEvent::ChannelOpen(id, label) => {
-                if let Some(rtc) = self.rtc.as_mut() {
-                    if let Some(mut channel) = rtc.channel(id) {
-                        channel.set_buffered_amount_low_threshold(CHANNEL_LOW_BYTES);
-                    }
+                if let Some(rtc) = self.rtc.as_mut()
+                    && let Some(mut channel) = rtc.channel(id)
+                {
+                    channel.set_buffered_amount_low_threshold(CHANNEL_LOW_BYTES);
                 }
                 self.channels.retain(|(known, _)| *known != id);
                 self.channels.push((id, label.clone()));
@@ -519,10 +519,10 @@ impl Peer {
     /// Says goodbye to the client and ends.
     pub fn close(&mut self, out: &mut Datagrams) {
         let mut ignored = Vec::new();
-        if let Some(rtc) = self.rtc.as_mut() {
-            if rtc.close().is_ok() {
-                self.poll(out, &mut ignored);
-            }
+        if let Some(rtc) = self.rtc.as_mut()
+            && rtc.close().is_ok()
+        {
+            self.poll(out, &mut ignored);
         }
         self.rtc = None;
         self.phase = Phase::Ended;

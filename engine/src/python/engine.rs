@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
-use socket2::Socket;
 use str0m::media::MediaKind;
 
 use super::events::to_python;
@@ -49,6 +48,14 @@ impl Engine {
     }
 }
 
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.engine = None;
+        // Nothing to attach to while the interpreter ends: its sockets end with it.
+        let _ = Python::try_attach(|py| self.wake.call_method0(py, "close"));
+    }
+}
+
 #[pymethods]
 impl Engine {
     #[new]
@@ -71,8 +78,9 @@ impl Engine {
         for socket in [&wake, &ring] {
             socket.call_method1("setblocking", (false,))?;
         }
-        let ring = adopt(ring.call_method0("detach")?.extract()?);
-        let engine = py.detach(|| net::Engine::start(&config, net::Wake::new(ring)));
+        // SAFETY: `detach` gives up the ownership of the open descriptor to us.
+        let ring = unsafe { net::Wake::adopt(ring.call_method0("detach")?.extract()?) };
+        let engine = py.detach(|| net::Engine::start(&config, ring));
         match engine {
             Ok(engine) => Ok(Self { engine: Some(engine), wake: wake.unbind() }),
             Err(error) => {
@@ -106,10 +114,10 @@ impl Engine {
     fn drain(&self, py: Python<'_>, limit: usize) -> PyResult<Vec<Py<PyAny>>> {
         let engine = self.engine()?;
         // At most one byte is in the socket; who waits by `sock_recv` has taken it already.
-        if let Err(error) = self.wake.call_method1(py, "recv", (64,)) {
-            if !error.is_instance_of::<pyo3::exceptions::PyBlockingIOError>(py) {
-                return Err(error);
-            }
+        if let Err(error) = self.wake.call_method1(py, "recv", (64,))
+            && !error.is_instance_of::<pyo3::exceptions::PyBlockingIOError>(py)
+        {
+            return Err(error);
         }
         let events = py.detach(|| engine.drain(limit));
         events.into_iter().map(|event| to_python(py, event)).collect()
@@ -317,23 +325,6 @@ fn address(ip: &str) -> PyResult<IpAddr> {
 
 fn pairs(addresses: &[SocketAddr]) -> Vec<(String, u16)> {
     addresses.iter().map(|address| (address.ip().to_string(), address.port())).collect()
-}
-
-/// Takes over a socket that Python has let go of.
-#[allow(clippy::disallowed_types)] // It is handed to `net` at once.
-fn adopt(descriptor: i64) -> Socket {
-    // SAFETY: `detach` gave up the ownership of this open descriptor to us.
-    #[cfg(unix)]
-    unsafe {
-        use std::os::fd::FromRawFd;
-        Socket::from_raw_fd(descriptor as std::os::fd::RawFd)
-    }
-    // SAFETY: as above.
-    #[cfg(windows)]
-    unsafe {
-        use std::os::windows::io::FromRawSocket;
-        Socket::from_raw_socket(descriptor as std::os::windows::io::RawSocket)
-    }
 }
 
 /// Adds the class and the exceptions.

@@ -114,10 +114,10 @@ impl Room {
     }
 
     pub(super) fn request_key_frame(&mut self, _now: Instant, track: TrackId, layer: u8) {
-        if let Some(track) = self.tracks.get_mut(&track) {
-            if track.kind == MediaKind::Video {
-                track.want_key_frame(layer);
-            }
+        if let Some(track) = self.tracks.get_mut(&track)
+            && track.kind == MediaKind::Video
+        {
+            track.want_key_frame(layer);
         }
     }
 
@@ -154,10 +154,11 @@ impl Room {
         let Some(link) = link else {
             return;
         };
-        if link.choose(track.layers()) && track.kind == MediaKind::Video {
-            if let Some(target) = link.target {
-                track.want_key_frame(target);
-            }
+        if link.choose(track.layers())
+            && track.kind == MediaKind::Video
+            && let Some(target) = link.target
+        {
+            track.want_key_frame(target);
         }
     }
 
@@ -233,7 +234,7 @@ fn forwarded_extensions(values: &ExtensionValues) -> ExtensionValues {
         voice_activity: values.voice_activity,
         video_orientation: values.video_orientation,
         video_content_type: values.video_content_type,
-        abs_capture_time: values.abs_capture_time.clone(),
+        abs_capture_time: values.abs_capture_time,
         play_delay_min: values.play_delay_min,
         play_delay_max: values.play_delay_max,
         ..ExtensionValues::default()

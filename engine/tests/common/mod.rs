@@ -349,7 +349,7 @@ impl World {
         let client = self.connect(participant, PeerMode::Publisher);
         let peer = self.clients[client].peer;
         let layers = simulcast.then(|| {
-            let layer = |rid: &str| SimulcastLayer::new(rid.into());
+            let layer = |rid: &str| SimulcastLayer::new(rid);
             Simulcast { send: ["q", "h", "f"].map(layer).into(), recv: vec![] }
         });
         let mids = self.client_offers(client, |api| {
