@@ -109,6 +109,17 @@ def test_firefox_finds_a_track_by_the_name_of_its_stream(server: Server) -> None
     assert f"a=msid:{ann.sid}|{sid} {sid}" in lines_of(bob.signals.of("answer")[1])["0"].lines
 
 
+def test_what_is_there_already_is_in_the_first_answer(server: Server) -> None:
+    ann = publishing(server)
+    bob = join(server, "bob", *slots("0", "1"))
+    sid = next(iter(ann.session.participant.tracks))
+    assert bob.signals.of("answer")[0].mid_to_track_id == {"0": sid}
+    assert bob.signals.cases().index("join") < bob.signals.cases().index("answer")
+    server.connect(bob)
+    server.pass_s(1)
+    assert not bob.signals.of("media_sections_requirement")
+
+
 def test_only_what_is_missing_is_asked_for_and_only_once(server: Server) -> None:
     bob = join(server, "bob", *slots("0"))
     server.connect(bob)

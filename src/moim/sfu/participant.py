@@ -123,6 +123,17 @@ class Participant:
         return self.state == ParticipantInfo.DISCONNECTED
 
     @property
+    def takes_tracks(self) -> bool:
+        """Whether tracks may be brought to it.
+
+        With one peer connection they are in the first answer already: that saves a negotiation,
+        and livekit-client 2.23 loses the event of a track that comes just after it reconnected.
+        """
+        if self.single:
+            return self.state in (ParticipantInfo.JOINED, ParticipantInfo.ACTIVE)
+        return self.state == ParticipantInfo.ACTIVE
+
+    @property
     def dependent(self) -> bool:
         """Agents and recorders serve a room and do not hold it open."""
         return self.kind in DEPENDENT_KINDS or self.permission.recorder

@@ -156,6 +156,8 @@ class Slots:
 
     def _ask(self) -> None:
         self._gathering = None
+        if not self._waiting and not any(slot.resting for slot in self._slots.values()):
+            return  # an offer has come meanwhile
         needed = {kind: self._needed(kind) for kind in _KINDS}
         if self._offer_due and not any(needed.values()):
             return  # an offer is on its way, and has room for all

@@ -2,7 +2,7 @@
 
 A subscription exists exactly when all of this holds, and each change asks the question again:
 
-    the track is visible · the subscriber is ACTIVE, not the publisher, and may subscribe
+    the track is visible · the subscriber takes tracks, is not the publisher, and may subscribe
     · it wants the track (said so, or subscribes to all and did not say no)
     · the publisher allows it · the subscriber's limit of that kind is not reached
 """
@@ -10,7 +10,7 @@ A subscription exists exactly when all of this holds, and each change asks the q
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from livekit.protocol.models import ParticipantInfo, SubscriptionError, VideoQuality
+from livekit.protocol.models import SubscriptionError, VideoQuality
 from livekit.protocol.rtc import (
     SignalResponse,
     SubscriptionPermission,
@@ -106,7 +106,7 @@ class Switchboard:
 
     def track_added(self, track: PublishedTrack) -> None:
         """Bring a new track to all who want it."""
-        for participant in self._room.active():
+        for participant in list(self._room.participants.values()):
             self._begin_if_wanted(participant, track)
         self.dynacast.look_at(track)
 
@@ -150,7 +150,7 @@ class Switchboard:
         return (
             track.visible
             and track.publisher is not participant
-            and participant.state == ParticipantInfo.ACTIVE
+            and participant.takes_tracks
             and participant.permission.can_subscribe
             and participant.wishes.get(track.sid, participant.auto_subscribe)
             and self._allowed(participant, track)

@@ -73,6 +73,7 @@ class Welcome:
         self.refresh_token(participant)
         for request in wish.add_tracks:
             add_track(world, room, participant, request)
+        room.switchboard.reconcile(participant)
         if wish.offer is not None:
             participant.uplink.offer(wish.offer)
         if isinstance(participant.downlink, SubscriberLink):
