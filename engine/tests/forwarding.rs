@@ -200,3 +200,27 @@ fn an_ended_track_frees_its_line_for_the_next_one() {
     assert_ne!(first, second, "another stream");
     assert!(view(&client.packets, second).pictures.len() > 20);
 }
+
+#[test]
+fn sustained_loss_lowers_the_layer_and_a_calm_way_raises_it_again() {
+    let mut world = World::new();
+    let mut ann = world.publisher("ann", true);
+    let bob = world.subscriber("bob", &[ann.video]);
+    world.connected(&[ann.client, bob.client]);
+    world.film(&mut ann, 4 * SECOND);
+    let told = |world: &World| {
+        world.events.iter().rev().find_map(|event| match event {
+            Event::Forwarding { layer, congested, .. } => Some((*layer, *congested)),
+            _ => None,
+        })
+    };
+    assert_eq!(told(&world), Some((Some(2), false)));
+    let calm = world.clients[bob.client].weather;
+    world.clients[bob.client].weather = Weather { loss: 0.3, burst: 0.3, ..calm };
+    world.film(&mut ann, 15 * SECOND);
+    let lowered = told(&world);
+    assert!(matches!(lowered, Some((Some(0 | 1), true))), "{lowered:?}");
+    world.clients[bob.client].weather = calm;
+    world.film(&mut ann, 90 * SECOND);
+    assert_eq!(told(&world), Some((Some(2), false)));
+}

@@ -211,6 +211,31 @@ def test_an_engine_leaves_no_thread_and_no_descriptor_behind() -> None:
     assert held() == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells of a process")
+def test_a_thousand_joins_and_leaves_leave_nothing_behind(engine: "moim_engine.Engine") -> None:
+    def memory_kb() -> int:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.split("VmRSS:")[1].split()[0])
+
+    def come_and_go(times: int) -> None:
+        for _ in range(times):
+            participant = engine.open_participant(room, identity="ann", sid="PA_1")
+            peer = engine.open_peer(participant, "subscriber")
+            engine.create_offer(peer, 1)
+            assert next_event(engine, moim_engine.Offered).peer == peer
+            engine.close_participant(participant)
+
+    room = engine.open_room()
+    come_and_go(300)
+    descriptors, before_kb = len(list(Path("/proc/self/fd").iterdir())), memory_kb()
+    come_and_go(1_000)
+    engine.stats(2)
+    counters = next_event(engine, moim_engine.StatsReady).counters
+    assert (counters["peers"], counters["tracks"], counters["subscriptions"]) == (0, 0, 0)
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    assert memory_kb() - before_kb < 10_000
+
+
 def test_the_stub_and_the_module_have_the_same_names() -> None:
     module = importlib.import_module("moim_engine._engine")
     tree = ast.parse(STUB.read_text(encoding="utf-8"))
