@@ -74,7 +74,7 @@ class PublishedTrack:
 
     def stream_for(self, client: ClientInfo) -> str:
         """Name the media stream that carries the track: clients play one stream in time."""
-        name = self.sid if quirks.makes_up_track_ids(client) else self.info.stream
+        name = self.sid if quirks.needs_track_in_stream(client) else self.info.stream
         return f"{self.publisher.sid}|{name}"
 
     def layer_of(self, settings: Settings) -> int:

@@ -30,7 +30,7 @@ async def came_back(tab: Tab) -> None:
     ("scenario", "same_seat"),
     [
         ("signal-reconnect", True),
-        ("resume-reconnect", True),
+        ("resume-reconnect", False),
         ("migration", True),
         ("disconnect-signal-on-resume", True),
         ("disconnect-signal-on-resume-no-messages", True),
