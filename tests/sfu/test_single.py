@@ -152,6 +152,9 @@ def test_a_slot_rests_for_one_answer_before_it_carries_another_track(server: Ser
     bob.ask(offer=described(4, *slots("0")))
     server.flush()
     second = bob.signals.of("answer")[3].mid_to_track_id["0"]
+    line = lines_of(bob.signals.of("answer")[3])["0"]
+    # Clients know the track of a line that is used again by its stream alone.
+    assert f"a=msid:{ann.sid}|{second} {second}" in line.lines
     assert {first, second} == set(ann.session.participant.tracks)
 
 

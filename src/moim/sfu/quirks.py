@@ -3,15 +3,9 @@
 Source: livekit pkg/clientconfiguration/conf.go and pkg/rtc/clientinfo.go.
 """
 
-from typing import Final
-
 from livekit.protocol.models import ClientInfo
 
 from moim.sfu.ports import PeerMode
-
-_ON_RUST: Final = frozenset(
-    {ClientInfo.RUST, ClientInfo.PYTHON, ClientInfo.NODE, ClientInfo.CPP, ClientInfo.UNITY}
-)
 
 
 def codecs_for(client: ClientInfo, mode: PeerMode, enabled: frozenset[str]) -> list[str]:
@@ -47,13 +41,9 @@ def announces_codec_late(client: ClientInfo) -> bool:
     return client.sdk == ClientInfo.GO
 
 
-def needs_track_in_stream(client: ClientInfo) -> bool:
-    """Say whether the stream has to name the track.
-
-    Firefox makes up ids of tracks; the Rust SDK, and those on top of it, knows a track by its
-    m-line and stream: on an m-line that is used again, another track needs another stream.
-    """
-    return _is(client, "firefox") or client.sdk in _ON_RUST
+def makes_up_track_ids(client: ClientInfo) -> bool:
+    """Say whether ids of tracks are not those of `msid`: the stream has to name the track then."""
+    return _is(client, "firefox")
 
 
 def _is(client: ClientInfo, browser: str) -> bool:

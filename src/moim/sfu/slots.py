@@ -21,6 +21,7 @@ from livekit.protocol.rtc import (
 from moim.sfu import sdp
 from moim.sfu.participant import Participant
 from moim.sfu.ports import MediaKind, Timer
+from moim.sfu.streams import Streams
 from moim.sfu.tracks import Subscription
 from moim.sfu.world import World
 
@@ -41,6 +42,7 @@ class Slots:
         self.peer: Final = peer
         self._participant = participant
         self._world = world
+        self._streams = Streams(participant.client)
         self._slots: dict[str, _Slot] = {}
         self._waiting: list[Subscription] = []
         self._requested = dict.fromkeys(_KINDS, 0)
@@ -112,10 +114,7 @@ class Slots:
             section.idle()
             return ""
         track = slot.subscription.track
-        section.carry(track.stream_for(self._participant.client), track.sid)
-        section.prefer(track.codec)
-        if track.info.stereo:
-            section.add_fmtp("opus", ["sprop-stereo=1"])
+        self._streams.write(section, track)
         return track.sid
 
     def answered(self) -> None:

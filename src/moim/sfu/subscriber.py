@@ -20,6 +20,7 @@ from livekit.protocol.rtc import (
 from moim.sfu import events, sdp
 from moim.sfu.participant import Participant
 from moim.sfu.ports import Timer
+from moim.sfu.streams import Streams
 from moim.sfu.tracks import Subscription
 from moim.sfu.world import PeerEvent, World
 
@@ -40,6 +41,7 @@ class SubscriberLink:
         self.peer: Final = peer
         self._world = world
         self._room = room
+        self._streams = Streams(participant.client)
         self._request = 0  # of the offer that is being made, or that awaits its answer
         self._offer: SessionDescription | None = None
         self._offers = 0
@@ -135,10 +137,7 @@ class SubscriberLink:
             if track is None:
                 section.idle()
                 continue
-            section.carry(track.stream_for(self.participant.client), track.sid)
-            section.prefer(track.codec)
-            if track.info.stereo:
-                section.add_fmtp("opus", ["sprop-stereo=1"])
+            self._streams.write(section, track)
             sids[section.mid] = track.sid
         self._offers += 1
         self._offer = SessionDescription(

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from livekit.protocol.models import (
-    ClientInfo,
     SimulcastCodecInfo,
     TrackInfo,
     TrackSource,
@@ -14,7 +13,6 @@ from livekit.protocol.models import (
 )
 from livekit.protocol.rtc import AddTrackRequest
 
-from moim.sfu import quirks
 from moim.sfu.ports import MediaKind, Timer
 
 if TYPE_CHECKING:
@@ -71,11 +69,6 @@ class PublishedTrack:
     @property
     def sid(self) -> str:
         return self.info.sid
-
-    def stream_for(self, client: ClientInfo) -> str:
-        """Name the media stream that carries the track: clients play one stream in time."""
-        name = self.sid if quirks.needs_track_in_stream(client) else self.info.stream
-        return f"{self.publisher.sid}|{name}"
 
     def layer_of(self, settings: Settings) -> int:
         """Give the highest layer that the settings ask for; a width wins over a quality."""
