@@ -262,9 +262,9 @@ class NegotiationNeeded:
 class PeerState:
     """connected: ICE and DTLS are done, again after each interruption; disconnected: the client
     has not been heard from for some seconds, it may come back; failed: it cannot, the peer is
-    closed and its tracks are ended. reason of a failure: `dtls` (a handshake that did not end), `closed`
-    (by the client, or its certificate is not the one of its SDP), `internal`. A client that never
-    comes is no failure: close its peer when it took too long."""
+    closed and its tracks are ended. reason of a failure: `dtls` (a handshake that did not end),
+    `closed` (by the client, or its certificate is not the one of its SDP), `internal`. A client
+    that never comes is no failure: close its peer when it took too long."""
 
     __match_args__ = ("peer", "state", "reason")
     peer: int
