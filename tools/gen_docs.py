@@ -25,14 +25,15 @@ from moim.app import SIGNALS
 from moim.http.errors import status_of
 from moim.http.text import TEXTS
 from moim.live.audience import EVENTS_HELD
-from moim.meeting import conduct, frames, images, membership, model, text, tracks
+from moim.meeting import conduct, frames, images, membership, messages, model, text, tracks
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
 from moim.meeting.feature import Command, Event, Feature, Frozen
-from moim.meeting.features import FEATURES, chat
+from moim.meeting.features import FEATURES
 from moim.meeting.ids import Identity, Role, ShareMode, Source
 from moim.meeting.passing import PASSING, Passing
 from moim.meeting.queries import QUERIES, History, Query
 from moim.settings import Settings, default_text, settings_table, variable_of
+from moim.storage.search_index import FOUND_MOST
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ("docs/protocol.md", "docs/operate.md")
@@ -63,12 +64,25 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     "track.unpublish": (SEATED, ""),
     "track.mute": (SEATED, "track_unknown"),
     "track.unmute": (SEATED, "track_unknown"),
-    "chat.send": (SEATED, "text_empty text_too_long image_unknown message_unknown"),
+    "chat.send": (
+        SEATED,
+        "text_empty text_too_long image_unknown message_unknown participant_unknown",
+    ),
     "chat.edit": (
         AUTHOR,
-        "text_empty text_too_long message_unknown message_deleted not_author",
+        "text_empty text_too_long message_unknown message_deleted not_author participant_unknown",
     ),
     "chat.delete": (f"{AUTHOR}, or a host", "message_unknown message_deleted not_author"),
+    "chat.react": (
+        SEATED,
+        "reaction_unknown reactions_full message_unknown message_deleted",
+    ),
+    "private.send": (
+        SEATED,
+        "self_target participant_unknown text_empty text_too_long message_unknown",
+    ),
+    "private.delete": (AUTHOR, "message_unknown message_deleted not_author"),
+    "retention.set": (HOST, ""),
     "hand.raise": (SEATED, ""),
     "hand.lower": (OWN, "participant_unknown"),
     "recording.start": (SEATED, ""),
@@ -80,6 +94,8 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     "reaction.send": (SEATED, ""),
     "sync": (SEATED, ""),
     "chat.history": (SEATED, ""),
+    "chat.search": (SEATED, ""),
+    "chat.revisions": (HOST, "message_unknown message_deleted"),
     "participant.away": (SEATED, ""),
     "ice.refresh": (SEATED, ""),
 }
@@ -102,6 +118,8 @@ ANSWERS: Mapping[str, str] = {
     "sync": "`frames`: Frame with `type`, as a list; or `snapshot`: Room",
     "ice.refresh": "`ice`: IceSettings",
     "chat.history": "`messages`: ChatMessage[] · `more`: boolean",
+    "chat.search": "`messages`: ChatMessage[] · `before_seq`: integer or null",
+    "chat.revisions": "`revisions`: `{at_ms, text}`, as a list",
 }
 
 
@@ -304,6 +322,9 @@ def shapes_block() -> str:
         frames.WireLimits,
         frames.Goodbye,
         frames.SnapshotFrame,
+        messages.ChatMessage,
+        messages.Mention,
+        messages.LinkTitle,
         model.Room,
         model.Meeting,
         model.Participant,
@@ -329,8 +350,14 @@ def limits_block() -> str:
     fixed: dict[str, object] = {
         "a name, in graphemes (UAX #29)": text.NAME_GRAPHEMES,
         "a message, in graphemes": text.TEXT_GRAPHEMES,
-        "messages in a snapshot; older ones by `chat.history`": chat.MESSAGES_HELD,
+        "messages in a snapshot, and private ones; older ones by `chat.history`": (
+            messages.MESSAGES_HELD
+        ),
         "messages in one page of `chat.history`": _most(History, "limit"),
+        "people whom a message mentions": messages.MENTIONS_MOST,
+        "different reactions to a message": messages.REACTION_KINDS,
+        "people who react to a message": messages.REACTORS_MOST,
+        "messages in one answer to `chat.search`": FOUND_MOST,
         "images of one person waiting to be sent": images.IMAGES_WAITING,
         "events behind which `sync` answers with a snapshot": EVENTS_HELD,
         "passing commands a second that one connection may send for long": f"{SIGNALS.per_s:g}",

@@ -20,8 +20,9 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from moim.meeting import frames
 from moim.meeting.errors import ErrorCode
 from moim.meeting.features import FEATURES
-from moim.meeting.features.chat import MESSAGES_HELD
+from moim.meeting.features.chat import WRITERS_HELD
 from moim.meeting.images import IMAGES_WAITING
+from moim.meeting.messages import MESSAGES_HELD
 from moim.meeting.model import Room
 from moim.meeting.passing import PASSING
 from moim.meeting.queries import QUERIES
@@ -42,6 +43,7 @@ FRAMES = (
 NUMBERS = {
     "PROTOCOL": frames.PROTOCOL,
     "MESSAGES_HELD": MESSAGES_HELD,
+    "WRITERS_HELD": WRITERS_HELD,
     "IMAGES_WAITING": IMAGES_WAITING,
     "NAME_GRAPHEMES": NAME_GRAPHEMES,
     "TEXT_GRAPHEMES": TEXT_GRAPHEMES,
@@ -112,6 +114,8 @@ def generate() -> str:
             str(cli),
             "--unreachableDefinitions",
             "--no-additionalProperties",
+            # else a list of at most twenty becomes a union of twenty tuples
+            "--ignoreMinAndMaxItems",
             "--bannerComment=",
         ],
         input=json.dumps(schema()),

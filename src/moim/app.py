@@ -38,6 +38,7 @@ from moim.meeting.frames import IceSettings, WireLimits
 from moim.meeting.ids import Identity
 from moim.meeting.text import NAME_GRAPHEMES, TEXT_GRAPHEMES
 from moim.reception import Reception
+from moim.retention_sweep import RetentionSweep
 from moim.settings import Settings, load_settings, signing_key
 from moim.signalling import apps, socketio
 from moim.signalling.door import Door, DoorLimits, Greeting
@@ -52,11 +53,12 @@ from moim.storage.journal import Journal
 from moim.storage.messages import Messages
 from moim.storage.rooms import Rooms
 from moim.storage.schema import bring_up_to_date
+from moim.titles.fetch import PageTitles
 
 FAREWELL_S = 0.5
 # A mesh of eight sends some hundred candidates at once when a network changes.
 SIGNALS = Rate(per_s=100, burst=600)
-IMAGE_SWEEP_EVERY_S = 3600
+SWEEPS_EVERY_S = 3600
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
@@ -147,6 +149,7 @@ class _Backend:
     reception: Reception
     images: ImageStore
     sweep: ImageSweep
+    retention: RetentionSweep
 
     @classmethod
     def of(cls, settings: Settings) -> "_Backend":
@@ -161,31 +164,37 @@ class _Backend:
             ids=RandomIds(),
             limits=Limits(participants=settings.max_participants),
             graces=GraceTimes(settings.grace_s, settings.away_grace_s),
+            titles=PageTitles() if settings.link_titles else None,
         )
         registry = Registry(rooms, tools)
         links = HostLinks(database)
-        reception = Reception(registry, rooms, links, journal, settings.max_participants)
+        reception = Reception(registry, rooms, links, journal, messages, settings.max_participants)
         sweep = ImageSweep(images, journal, messages)
-        return cls(database, registry, reception, images, sweep)
+        retention = RetentionSweep(registry, rooms, messages, tools.clock)
+        return cls(database, registry, reception, images, sweep, retention)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         try:
             await bring_up_to_date(self.database)
             await self.registry.start()
-            sweeping = asyncio.create_task(self.sweep.for_ever(_until_next_sweep))
+            sweeping = [
+                asyncio.create_task(self.sweep.for_ever(_until_next_sweep)),
+                asyncio.create_task(self.retention.for_ever(_until_next_sweep)),
+            ]
             try:
                 yield
             finally:
-                sweeping.cancel()
-                await asyncio.gather(sweeping, return_exceptions=True)
+                for task in sweeping:
+                    task.cancel()
+                await asyncio.gather(*sweeping, return_exceptions=True)
                 await self.registry.stop()
         finally:
             await self.database.close()
 
 
 async def _until_next_sweep() -> None:
-    await asyncio.sleep(IMAGE_SWEEP_EVERY_S)
+    await asyncio.sleep(SWEEPS_EVERY_S)
 
 
 def _shared(engine: ASGIApp, allowed_origins: tuple[str, ...]) -> ASGIApp:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from moim.http.ports import RoomCard, RoomMade
+from moim.http.ports import RoomCard, RoomMade, Said
 from moim.live.clock import SystemClock
 from moim.live.registry import Registry
 from moim.live.room import LiveRoom
@@ -13,6 +13,7 @@ from moim.meeting.membership import GrantRole
 from moim.meeting.text import clean_name
 from moim.storage.host_links import HostLinks
 from moim.storage.journal import Journal
+from moim.storage.messages import Messages
 from moim.storage.rooms import RoomRow, Rooms
 
 
@@ -20,12 +21,19 @@ class Reception:
     """Finds, makes and changes rooms for people outside of them."""
 
     def __init__(
-        self, registry: Registry, rooms: Rooms, links: HostLinks, journal: Journal, capacity: int
+        self,
+        registry: Registry,
+        rooms: Rooms,
+        links: HostLinks,
+        journal: Journal,
+        messages: Messages,
+        capacity: int,
     ) -> None:
         self._registry = registry
         self._rooms = rooms
         self._links = links
         self._journal = journal
+        self._messages = messages
         self._capacity = capacity
         self._clock = SystemClock()
 
@@ -85,6 +93,14 @@ class Reception:
         # the file's id: an upload that is announced twice is one image
         command_id = CommandId(f"image-{image.file_id}")
         await room.ask(SYSTEM, command_id, AddImage(identity=identity, image=image))
+
+    async def said(self, slug: str, identity: Identity) -> Said:
+        """What was said to everybody, for who sits there and for hosts. Raises: `room_unknown`,
+        `not_present`."""
+        fold = (await self._registry.find(slug)).fold
+        if fold.find(identity) is None and not fold.is_host(identity):
+            raise Refused(ErrorCode.NOT_PRESENT)
+        return Said(fold.slug, fold.name, self._messages.said_to_all(fold.id))
 
     def _card(self, row: RoomRow) -> RoomCard:
         return RoomCard(

@@ -270,6 +270,13 @@ class Settings(BaseSettings):
         default=500 * MIB, description="Room for the images of one room, as stored."
     )
 
+    # Chat
+    link_titles: bool = Field(
+        default=False,
+        description="Ask the pages that messages link to for their titles. The server then opens "
+        "connections to addresses that anybody in a room chooses: public ones alone.",
+    )
+
     # What one address or browser may ask of the pages
     rooms_per_hour: Count = Field(
         default=30, description="Rooms that one address or browser may create in an hour."

@@ -14,6 +14,7 @@ from tools.gen_docs import AUTHOR, HOST, OWN, RIGHTS, SEATED
 
 FIELDS: dict[str, object] = {
     "data": {},
+    "days": 30,
     "epoch": 1,
     "identity": MINA,
     "kind": "candidate",
@@ -21,6 +22,7 @@ FIELDS: dict[str, object] = {
     "muted": True,
     "n": 1,
     "name": "Tea",
+    "reaction": "👍",
     "role": "host",
     "seq": 1,
     "sign": "clap",

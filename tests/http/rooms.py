@@ -1,14 +1,15 @@
 """Rooms in memory: the port of the pages, without a database behind it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from moim.http.ports import RoomCard, RoomMade
+from moim.http.ports import RoomCard, RoomMade, Said
 from moim.live.ids import RandomIds
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.ids import Identity, Role
 from moim.meeting.images import Image
+from moim.meeting.messages import ChatMessage
 
 
 @dataclass
@@ -20,6 +21,7 @@ class RoomsInMemory:
     seats: set[tuple[str, Identity]] = field(default_factory=set)
     secrets: dict[str, str] = field(default_factory=dict)
     images: list[Image] = field(default_factory=list)
+    messages: list[ChatMessage] = field(default_factory=list)
     broken: Exception | None = None
 
     async def create(self, owner: Identity, name: str, *, listed: bool) -> RoomMade:
@@ -81,3 +83,13 @@ class RoomsInMemory:
         if not await self.is_seated(slug, identity):
             raise Refused(ErrorCode.NOT_PRESENT)
         self.images.append(image)
+
+    async def said(self, slug: str, identity: Identity) -> Said:
+        card = await self.find(slug)
+        if (slug, identity) not in self.seats | self.hosts:
+            raise Refused(ErrorCode.NOT_PRESENT)
+        return Said(slug, card.name, self._pages())
+
+    async def _pages(self) -> AsyncIterator[list[ChatMessage]]:
+        for at in range(0, len(self.messages), 2):
+            yield self.messages[at : at + 2]

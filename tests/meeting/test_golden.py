@@ -14,9 +14,10 @@ import pytest
 from moim.meeting import conduct, tracks
 from moim.meeting import membership as m
 from moim.meeting.feature import Stored
-from moim.meeting.features import chat, hand, recording
+from moim.meeting.features import chat, hand, private, recording, retention
 from moim.meeting.ids import SYSTEM, FileId, Role, ShareMode, Source
 from moim.meeting.images import AddImage, Image
+from moim.meeting.messages import MESSAGES_HELD, LinkTitle
 from moim.meeting.rules import apply, dump_room, load_room, load_stored, snapshot
 from tests.meeting.world import JUN, MINA, SORA, World, frames
 
@@ -73,13 +74,42 @@ def talk() -> World:
         world.do(identity, hand.RaiseHand())
     world.do(MINA, hand.LowerHand(identity=SORA))
     world.do(MINA, chat.DeleteMessage(seq=oops))
-    for n in range(chat.MESSAGES_HELD):
+    for n in range(MESSAGES_HELD):
         world.do(MINA, chat.SendMessage(text=str(n)))
     world.do(MINA, chat.DeleteMessage(seq=first))
     return world
 
 
-SCENES: dict[str, Callable[[], World]] = {"people": people, "media": media, "talk": talk}
+def asides() -> World:
+    """Mentions, reactions, titles of links, private messages, and how long all of it is kept."""
+    world = World().join(MINA, JUN, SORA)
+    first = world.do(SORA, chat.SendMessage(text="https://example.org"))[0].seq
+    title = LinkTitle(url="https://example.org/", title="Example")
+    world.do(SYSTEM, chat.AddTitles(seq=first, text="https://example.org", titles=(title,)))
+    world.do(MINA, chat.SendMessage(text="@Jun 안녕", mentions=(JUN,)))
+    second = world.room.seq
+    world.do(MINA, chat.EditMessage(seq=second, text="@Sora 안녕", mentions=(SORA,)))
+    world.do(JUN, chat.React(seq=first, reaction="👍"))
+    world.do(SORA, chat.React(seq=first, reaction="❤️"))
+    world.do(JUN, chat.React(seq=first, reaction="🎉"))
+    world.do(SORA, chat.React(seq=first, reaction=None))
+    mine, theirs = world.do(JUN, private.SendPrivate(to=SORA, text="귓속말", reply_to=first))
+    world.do(SORA, private.SendPrivate(to=JUN, text="psst", reply_to=theirs.seq))
+    world.do(SORA, private.SendPrivate(to=MINA, text="for a host"))
+    world.do(MINA, retention.SetRetention(days=30))
+    world.do(JUN, private.DeletePrivate(seq=mine.seq))
+    world.do(JUN, chat.React(seq=second, reaction="👍"))
+    world.do(MINA, chat.DeleteMessage(seq=second))
+    world.do(MINA, m.Leave())
+    return world
+
+
+SCENES: dict[str, Callable[[], World]] = {
+    "people": people,
+    "media": media,
+    "talk": talk,
+    "asides": asides,
+}
 
 
 def trace(world: World) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from moim.meeting import conduct, tracks
 from moim.meeting import membership as m
 from moim.meeting.errors import Refused
 from moim.meeting.feature import Command, Limits, Stored
-from moim.meeting.features import chat, hand, recording
+from moim.meeting.features import chat, hand, private, recording, retention
 from moim.meeting.ids import HOSTS, SYSTEM, FileId, Identity, Role, ShareMode, Source
 from moim.meeting.images import AddImage, Image
 from moim.meeting.model import Room
@@ -33,6 +33,7 @@ HOST_ONLY = (
     conduct.ListRoom,
     conduct.Lock,
     conduct.Unlock,
+    retention.SetRetention,
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(m.Join, name=names, tab=st.just("tab-12345"), take_over=st.booleans()),
@@ -65,9 +66,19 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         text=st.sampled_from(["hello", "안녕하세요", ""]),
         reply_to=st.none() | seqs,
         image=st.none() | st.sampled_from([FileId("F_1"), FileId("F_2")]),
+        mentions=st.lists(people, max_size=2).map(tuple),
     ),
     st.builds(chat.EditMessage, seq=seqs, text=st.sampled_from(["better", ""])),
     st.builds(chat.DeleteMessage, seq=seqs),
+    st.builds(chat.React, seq=seqs, reaction=st.none() | st.sampled_from(["👍", "❤️"])),
+    st.builds(
+        private.SendPrivate,
+        to=people,
+        text=st.sampled_from(["psst", "귓속말"]),
+        reply_to=st.none() | seqs,
+    ),
+    st.builds(private.DeletePrivate, seq=seqs),
+    st.builds(retention.SetRetention, days=st.none() | st.sampled_from([1, 30])),
 )
 
 
@@ -146,6 +157,22 @@ class AnyMeeting(RuleBasedStateMachine):
                 assert seen.barred == ()
             waiting = dump_room(seen)["slices"]["image"]["waiting"]
             assert set(waiting) <= {viewer}
+            boxes = private.private.of(seen).boxes
+            assert set(boxes) <= {viewer}
+            assert all(viewer in (m.author, m.to) for box in boxes.values() for m in box)
+
+    @invariant()
+    def a_private_message_stands_in_two_streams_and_reads_alike_in_both(self) -> None:
+        copies = {
+            stored.seq: (stored, stored.event)
+            for stored in self.world.journal
+            if isinstance(stored.event, private.PrivateSent)
+        }
+        for stored, copy in copies.values():
+            twin, other = copies[copy.twin]
+            assert other.twin == stored.seq
+            assert {copy.identity, other.identity} == {stored.actor, copy.to}
+            assert (copy.text, twin.actor) == (other.text, stored.actor)
 
     @invariant()
     def the_journal_folds_to_the_room_also_after_scrubbing(self) -> None:
@@ -181,7 +208,7 @@ def test_who_has_no_seat_sees_nothing() -> None:
     assert snapshot(world.room, SORA) == Room(id=world.room.id)
 
 
-@pytest.mark.parametrize("command", [m.Expire, m.Leave, conduct.Create, AddImage])
+@pytest.mark.parametrize("command", [m.Expire, m.Leave, conduct.Create, AddImage, chat.AddTitles])
 def test_what_only_the_server_may_say_is_marked_internal(command: type[Command]) -> None:
     assert command.internal is (command is not m.Leave)
 

@@ -12,6 +12,7 @@ from moim.meeting.feature import Command, Limits
 from moim.meeting.features import chat, hand, recording
 from moim.meeting.ids import SYSTEM, FileId, Identity, Role, Source
 from moim.meeting.images import AddImage, Image
+from moim.meeting.messages import MESSAGES_HELD
 from moim.meeting.passing import SendSignal, SetSpeaking, relay
 from tests.meeting.world import JUN, MINA, SORA, World
 
@@ -191,7 +192,7 @@ def test_authors_edit_their_own_and_hosts_delete_any() -> None:
 def test_a_message_that_the_fold_has_let_go_can_still_be_deleted() -> None:
     world = World().join(MINA, JUN)
     seq = world.do(JUN, chat.SendMessage(text="long ago"))[0].seq
-    for n in range(chat.MESSAGES_HELD):
+    for n in range(MESSAGES_HELD):
         world.do(JUN, chat.SendMessage(text=f"message {n}"))
     assert chat.chat.of(world.room).messages[0].seq > seq
     world.do(JUN, chat.DeleteMessage(seq=seq))

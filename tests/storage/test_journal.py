@@ -136,7 +136,7 @@ async def test_a_deleted_message_is_nowhere_in_the_files(
     await writer.do(MINA, DeleteMessage(seq=seq))
     assert not any(secret.encode() in one.read_bytes() for one in names if one.exists())
     assert await folded(writer.journal) == writer.room
-    page, _ = await Messages(database).page(TEA, None, 10)
+    page, _ = await Messages(database).page(TEA, MINA, limit=10)
     assert [(m.seq, m.text, m.deleted) for m in page] == [(seq, "", True)]
 
 

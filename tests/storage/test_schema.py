@@ -41,11 +41,12 @@ async def test_data_of_a_newer_moim_is_left_alone(database: Database) -> None:
 async def test_an_older_file_is_copied_before_it_is_changed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "HEAD", "0002")
-    monkeypatch.setattr(schema, "REVISIONS", ("0001", "0002"))
+    today = schema.HEAD
+    monkeypatch.setattr(schema, "HEAD", "next")
+    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "next"))
     await schema.bring_up_to_date(database)
     assert database.file is not None
-    copy = database.file.with_name("moim.db.0001.bak")
+    copy = database.file.with_name(f"moim.db.{today}.bak")
     assert copy.stat().st_size > 0
 
 

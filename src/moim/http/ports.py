@@ -1,11 +1,12 @@
 """What the pages ask of the rooms. `moim.app` gives the real ones to `wiring.make_site`."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from moim.meeting.ids import Identity, Role, RoomId
 from moim.meeting.images import Image
+from moim.meeting.messages import ChatMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,15 @@ class RoomMade:
 
     slug: str
     host_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said in a room to everybody, oldest first, some hundred messages at once."""
+
+    slug: str
+    name: str
+    pages: AsyncIterator[list[ChatMessage]]
 
 
 class Rooms(Protocol):
@@ -63,3 +73,6 @@ class Rooms(Protocol):
 
     async def add_image(self, slug: str, identity: Identity, image: Image) -> None:
         """Register an upload (`image.add`). Raises: `not_present` when its author has left."""
+
+    async def said(self, slug: str, identity: Identity) -> Said:
+        """What was said, for who sits there and for hosts. Raises: `not_present`."""

@@ -72,6 +72,7 @@ class Rates:
     images: Rate
     secrets: Rate
     identities: Rate
+    exports: Rate
 
     @classmethod
     def of(cls, options: Options) -> "Rates":
@@ -81,6 +82,7 @@ class Rates:
             images=Rate(options.images_per_minute, 60),
             secrets=Rate(30, 600),
             identities=Rate(60, 600),
+            exports=Rate(10, 600),
         )
 
 

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
-from moim.http.api import health, host_links, identities, images, rooms
+from moim.http.api import exports, health, host_links, identities, images, rooms
 from moim.http.assets import BUILT, Assets, BuiltFiles
 from moim.http.errors import ErrorAnswers, LastResort
 from moim.http.forwarded import Forwarded
@@ -62,6 +62,7 @@ def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
         rooms,
         identities,
         host_links,
+        exports,
         images,
         health,
     ):

@@ -57,6 +57,13 @@ class Outlet(Protocol):
         """Close after what is queued. `for_good` tells the client not to come back by itself."""
 
 
+class TitleFinder(Protocol):
+    """What pages are called."""
+
+    async def find(self, url: str) -> str | None:
+        """The title of a page; None, and never an error, when there is none to be had."""
+
+
 class Files(Protocol):
     """Where the files of rooms are."""
 

@@ -15,16 +15,18 @@ from moim.live.draft import Draft, Joining, Placed
 from moim.live.graces import Graces, GraceTimes
 from moim.live.mailbox import Answer, Ask, Mailbox
 from moim.live.outgoing import passing as passing_message
-from moim.live.ports import Clock, Files, Ids, Outlet
+from moim.live.ports import Clock, Files, Ids, Outlet, TitleFinder
+from moim.live.reader import Reader
 from moim.live.scribe import Scribe
 from moim.live.seats import Connection, Seats
+from moim.live.titling import Titling
 from moim.meeting.errors import ErrorCode, MoimError, Refused, Unavailable
 from moim.meeting.feature import Command, Limits
 from moim.meeting.ids import SYSTEM, CommandId, FileId, Identity, RoomId, Sid
 from moim.meeting.membership import Expire, LeaveReason, ParticipantLeft
 from moim.meeting.model import Room
 from moim.meeting.passing import Passing, relay
-from moim.meeting.queries import Away, History, Query, RefreshIce, Sync
+from moim.meeting.queries import Away, History, Query, RefreshIce, Revisions, Search, Sync
 from moim.meeting.rules import dump_room, snapshot
 from moim.storage.journal import Journal
 from moim.storage.messages import Messages
@@ -44,6 +46,8 @@ class Tools:
     ids: Ids
     limits: Limits
     graces: GraceTimes
+    titles: TitleFinder | None = None
+    """None where the server follows no links."""
 
 
 class LiveRoom:
@@ -58,6 +62,7 @@ class LiveRoom:
         self._scribe = Scribe(
             room_id, tools.journal, tools.clock, tools.limits, self.seats, self._told
         )
+        self._titling = Titling(tools.titles, tools.clock, self.submit) if tools.titles else None
         self._in_doubt = False
         """The fold may be behind the journal: read it again before deciding anything."""
         self._task: asyncio.Task[None] | None = None
@@ -87,6 +92,8 @@ class LiveRoom:
         if self._task is not None:
             await self._task
         self._graces.stop()
+        if self._titling is not None:
+            await self._titling.stop()
         if self._errands:
             await asyncio.wait(self._errands)
 
@@ -188,15 +195,14 @@ class LiveRoom:
                 if frames is not None:
                     return Answer(room.seq, {"frames": frames})
                 return Answer(room.seq, {"snapshot": self._shown_to(connection.identity)})
-            case History(before_seq=before_seq, limit=limit):
-                page, more = await self._tools.messages.page(room.id, before_seq, limit)
-                messages = [message.model_dump(mode="json") for message in page]
-                return Answer(room.seq, {"messages": messages, "more": more})
             case Away():
                 connection.away = True
                 return Answer(room.seq)
             case RefreshIce():
                 return Answer(room.seq)  # the door adds what it holds for
+            case History() | Search() | Revisions():
+                reader = Reader(self._tools.messages, self._tools.journal)
+                return Answer(room.seq, await reader.answer(room, connection.identity, query))
             case _:
                 raise AssertionError(f"not a query: {query!r}")
 
@@ -265,6 +271,8 @@ class LiveRoom:
                 self.seats.take(joined.connection, joined.tab, seat.sid)
         self._audience.publish(self.fold, placed)
         self._graces.follow(self.fold, self.seats)
+        if self._titling is not None:
+            self._titling.follow(placed)
 
     def _answer(self, ask: Ask, draft: Draft) -> Answer | MoimError:
         said = draft.answers[ask]

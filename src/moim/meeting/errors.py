@@ -26,6 +26,8 @@ class ErrorCode(StrEnum):
     NOT_HOST = "not_host"
     NOT_PRESENT = "not_present"
     PARTICIPANT_UNKNOWN = "participant_unknown"
+    REACTION_UNKNOWN = "reaction_unknown"
+    REACTIONS_FULL = "reactions_full"
     ROOM_FULL = "room_full"
     ROOM_LOCKED = "room_locked"
     SEAT_TAKEN = "seat_taken"

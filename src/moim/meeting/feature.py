@@ -103,8 +103,9 @@ class Context:
     """The actor's seat is held by a connection of another page at this moment."""
     limits: Limits = field(default_factory=Limits)
     past: tuple[Stored, ...] = ()
-    """The event of `Command.about_seq` and the last about it, which says all that those before it
-    said; then what was decided with this command. Oldest first; else empty."""
+    """The event of `Command.about_seq` and, of each type and actor, the last about it, which says
+    all that theirs before it said; then what was decided with this command. Oldest first; else
+    empty."""
 
 
 class Slice(Frozen):

@@ -22,11 +22,30 @@ class Sync(Query):
 
 
 class History(Query):
-    """A page of older messages, oldest first."""
+    """A page of messages that one may see, oldest first: the last before a seq, or, with
+    `after_seq`, the first after one."""
 
     name_on_wire: ClassVar[str] = "chat.history"
     before_seq: SomeSeq | None = None
+    after_seq: SomeSeq | None = None
     limit: int = Field(default=50, ge=1, le=100)
+
+
+class Search(Query):
+    """Messages that hold every word of a text, the newest first, in parts of words too; case and
+    accents do not count. Words of one letter narrow down what longer ones find."""
+
+    name_on_wire: ClassVar[str] = "chat.search"
+    text: str = Field(min_length=1, max_length=200)
+    before_seq: SomeSeq | None = None
+    """Go on from an earlier answer's `before_seq`."""
+
+
+class Revisions(Query):
+    """What a message said before it was edited: for hosts."""
+
+    name_on_wire: ClassVar[str] = "chat.revisions"
+    seq: SomeSeq
 
 
 class Away(Query):
@@ -41,4 +60,4 @@ class RefreshIce(Query):
     name_on_wire: ClassVar[str] = "ice.refresh"
 
 
-QUERIES: tuple[type[Query], ...] = (Sync, History, Away, RefreshIce)
+QUERIES: tuple[type[Query], ...] = (Sync, History, Search, Revisions, Away, RefreshIce)

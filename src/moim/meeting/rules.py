@@ -17,7 +17,7 @@ from moim.meeting.features import FEATURES
 from moim.meeting.ids import HOSTS, ROOM, SYSTEM, CommandId, Identity, Stream, personal
 from moim.meeting.model import Room
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Of a stored snapshot. Another one is not read; the journal is folded instead."""
 
 Decide = Callable[[Room, Identity, Command, Context], Iterable[Event]]

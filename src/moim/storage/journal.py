@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import bindparam, delete, insert, or_, select, tuple_, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moim.meeting.errors import ErrorCode, Unavailable
@@ -90,13 +90,35 @@ class Journal:
             return await _after(connection, room, seq)
 
     async def about(self, room: RoomId, seq: int) -> tuple[Stored, ...]:
-        """An event and the last one about it, if any: it says all that the ones before it said."""
-        query = select(event).where(event.c.room_id == room)
-        itself = query.where(event.c.seq == seq)
-        last = query.where(event.c.about == seq).order_by(event.c.seq.desc()).limit(1)
+        """An event and, of each type and actor, the last one about it: it says all that theirs
+        before it said. Oldest first."""
+        last = (
+            select(func.max(event.c.seq))
+            .where(event.c.room_id == room, event.c.about == seq)
+            .group_by(event.c.type, event.c.actor)
+        )
+        query = (
+            select(event)
+            .where(event.c.room_id == room, or_(event.c.seq == seq, event.c.seq.in_(last)))
+            .order_by(event.c.seq)
+        )
         async with self._database.reading() as connection:
-            rows = [(await connection.execute(one)).first() for one in (itself, last)]
-        return tuple(_stored(row) for row in rows if row is not None)
+            return tuple(_stored(row) for row in (await connection.execute(query)).all())
+
+    async def all_about(
+        self, room: RoomId, seq: int, types: Collection[str], most: int
+    ) -> tuple[Stored, ...]:
+        """The last events of some types that are an event or are about it, oldest first."""
+        query = (
+            select(event)
+            .where(event.c.room_id == room, or_(event.c.seq == seq, event.c.about == seq))
+            .where(event.c.type.in_(types))
+            .order_by(event.c.seq.desc())
+            .limit(most)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return tuple(_stored(row) for row in reversed(rows))
 
     async def answered(
         self, room: RoomId, keys: Collection[CommandKey]

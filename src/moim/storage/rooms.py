@@ -8,10 +8,14 @@ from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moim.meeting.feature import Stored
+from moim.meeting.features.retention import retention
 from moim.meeting.ids import RoomId
 from moim.meeting.model import Room
 from moim.storage.database import Database
 from moim.storage.tables import room as table
+
+_INNER = frozenset({"seq", "retention_days"})
+"""Columns that are nobody's outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ async def project(connection: AsyncConnection, room: Room, last: Stored) -> None
         "people": len(room.participants),
         "active_ms": last.at_ms,
         "seq": last.seq,
+        "retention_days": retention.of(room).days,
     }
     found = await connection.execute(update(table).where(table.c.id == room.id).values(row))
     if found.rowcount == 0:
@@ -69,7 +74,16 @@ class Rooms:
         """The rooms in which somebody had a seat when the last server stopped."""
         return await self._rows(select(table).where(table.c.people > 0))
 
+    async def forgetting(self) -> Sequence[tuple[RoomId, int]]:
+        """The rooms that keep messages for some days only, and for how many."""
+        query = select(table.c.id, table.c.retention_days).where(
+            table.c.retention_days.is_not(None)
+        )
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [(RoomId(row.id), row.retention_days) for row in rows]
+
     async def _rows(self, query: Select[Any]) -> list[RoomRow]:
         async with self._database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [RoomRow(**{k: v for k, v in row.items() if k != "seq"}) for row in rows]
+        return [RoomRow(**{k: v for k, v in row.items() if k not in _INNER}) for row in rows]

@@ -1,7 +1,7 @@
 """The tables, as queries need them. Migrations make them; a test keeps the two alike.
 
-`event` is the truth; `room` and `message` are projections of it, written in its transactions.
-Times are Unix milliseconds.
+`event` is the truth; `room`, `message` and what belongs to it are projections, written in its
+transactions. Times are Unix milliseconds.
 """
 
 from sqlalchemy import (
@@ -19,6 +19,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from moim.meeting.ids import ROOM
+
 metadata = MetaData()
 
 room = Table(
@@ -33,6 +35,7 @@ room = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("active_ms", BigInteger, nullable=False),
     Column("seq", Integer, nullable=False),
+    Column("retention_days", Integer, nullable=True),
     Index("ix_room_listed", "listed", "people"),
 )
 
@@ -77,6 +80,30 @@ message = Table(
     Column("image", JSON(none_as_null=True), nullable=True),
     Column("edited_ms", BigInteger, nullable=True),
     Column("deleted", Boolean, nullable=False),
+    Column("stream", String(80), nullable=False, server_default=ROOM),
+    Column("recipient", String(64), nullable=True),
+    Column("mentions", JSON(none_as_null=True), nullable=True),
+    Column("titles", JSON(none_as_null=True), nullable=True),
+    Column("folded", Text, nullable=False, server_default=""),
+    Index("ix_message_age", "room_id", "deleted", "at_ms"),
+)
+
+reaction = Table(
+    "reaction",
+    metadata,
+    Column("room_id", ForeignKey("room.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("identity", String(64), primary_key=True),
+    Column("kind", String(64), nullable=False),
+)
+
+# Millions of rows in a room that talks: two numbers each, and no more (see `grams`).
+message_gram = Table(
+    "message_gram",
+    metadata,
+    Column("gram", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
 )
 
 host_link = Table(

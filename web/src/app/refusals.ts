@@ -25,6 +25,8 @@ export const REFUSALS: Readonly<Record<ErrorCode | LocalCode, Refusal>> = {
   not_host: { text: m.refusal_not_host, button: "dismiss" },
   not_present: { text: m.refusal_not_present, button: "dismiss" },
   participant_unknown: { text: m.refusal_participant_unknown, button: "dismiss" },
+  reaction_unknown: { text: m.refusal_reaction_unknown, button: "dismiss" },
+  reactions_full: { text: m.refusal_reactions_full, button: "dismiss" },
   room_full: { text: m.refusal_room_full, button: "retry" },
   room_locked: { text: m.refusal_room_locked, button: "retry" },
   seat_taken: { text: m.refusal_seat_taken, button: "retry" },

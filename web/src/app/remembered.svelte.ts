@@ -12,6 +12,8 @@ export class Remembered {
   camera_on = $state(true);
   single_keys = $state(true);
   sounds = $state(true);
+  /** Others may see that one is writing. */
+  typing = $state(true);
   show_self = $state(true);
   layout = $state<"grid" | "speaker">("grid");
 
@@ -28,6 +30,7 @@ export class Remembered {
       "camera_on",
       "single_keys",
       "sounds",
+      "typing",
       "show_self",
     ] as const) {
       const value = known[key];
@@ -49,6 +52,7 @@ export class Remembered {
         camera_on: this.camera_on,
         single_keys: this.single_keys,
         sounds: this.sounds,
+        typing: this.typing,
         show_self: this.show_self,
         layout: this.layout,
       }),

@@ -33,7 +33,9 @@ export function emptyRoom(id = ""): Room {
     barred: [],
     slices: {
       image: { waiting: {} },
-      chat: { messages: [] },
+      chat: { messages: [], writers: [] },
+      private: { boxes: {} },
+      retention: { days: null },
       hand: { queue: [] },
       recording: { by: [] },
     },

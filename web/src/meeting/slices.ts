@@ -5,12 +5,16 @@ import type { Durable } from "./fold";
 import { applyChat } from "./slices/chat";
 import { applyHand } from "./slices/hand";
 import { applyImage } from "./slices/image";
+import { applyPrivate } from "./slices/private";
+import { applyRetention } from "./slices/retention";
 import { applyRecording } from "./slices/recording";
 
 export function applySlices(slices: Slices, event: Durable): Slices {
   return {
     image: applyImage(slices.image, event),
     chat: applyChat(slices.chat, event),
+    private: applyPrivate(slices.private, event),
+    retention: applyRetention(slices.retention, event),
     hand: applyHand(slices.hand, event),
     recording: applyRecording(slices.recording, event),
   };

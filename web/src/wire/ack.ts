@@ -24,6 +24,13 @@ export interface Extras {
     readonly messages: Room["slices"]["chat"]["messages"];
     readonly more: boolean;
   };
+  "chat.search": {
+    readonly messages: Room["slices"]["chat"]["messages"];
+    readonly before_seq: number | null;
+  };
+  "chat.revisions": {
+    readonly revisions: readonly { readonly at_ms: number; readonly text: string }[];
+  };
 }
 
 /** `unreachable`: no answer came in time, so it may or may not have happened. */

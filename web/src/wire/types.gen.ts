@@ -2,6 +2,7 @@
 
 export const PROTOCOL = 1;
 export const MESSAGES_HELD = 200;
+export const WRITERS_HELD = 100;
 export const IMAGES_WAITING = 20;
 export const NAME_GRAPHEMES = 40;
 export const TEXT_GRAPHEMES = 4000;
@@ -18,6 +19,8 @@ export const ERROR_CODES = [
   "not_host",
   "not_present",
   "participant_unknown",
+  "reaction_unknown",
+  "reactions_full",
   "room_full",
   "room_locked",
   "seat_taken",
@@ -77,6 +80,8 @@ export type ErrorCode =
   | "not_host"
   | "not_present"
   | "participant_unknown"
+  | "reaction_unknown"
+  | "reactions_full"
   | "room_full"
   | "room_locked"
   | "seat_taken"
@@ -183,6 +188,8 @@ export interface Barred {
 export interface Slices {
   image: ImageState;
   chat: ChatState;
+  private: PrivateState;
+  retention: RetentionState;
   hand: HandState;
   recording: RecordingState;
 }
@@ -205,13 +212,14 @@ export interface Image {
   bytes: number;
 }
 /**
- * The last messages, oldest first.
+ * The last messages, oldest first, and who wrote.
  */
 export interface ChatState {
   messages: ChatMessage[];
+  writers: Writer[];
 }
 /**
- * One message as everybody sees it.
+ * One message as those see it who may.
  */
 export interface ChatMessage {
   seq: number;
@@ -222,8 +230,49 @@ export interface ChatMessage {
   text: string;
   reply_to: number | null;
   image: Image | null;
+  mentions: Mention[];
+  reactions: {
+    [k: string]: string;
+  };
+  titles: LinkTitle[];
+  to: string | null;
   edited_ms: number | null;
   deleted: boolean;
+}
+/**
+ * Somebody whom a message names as `@name`, under the name that they had then.
+ */
+export interface Mention {
+  identity: string;
+  name: string;
+}
+/**
+ * What the page behind a link calls itself, as the server found it.
+ */
+export interface LinkTitle {
+  url: string;
+  title: string;
+}
+/**
+ * Somebody who wrote here, under the name that they last had then.
+ */
+export interface Writer {
+  identity: string;
+  name: string;
+}
+/**
+ * The last private messages of each participant, oldest first. A viewer sees only their own.
+ */
+export interface PrivateState {
+  boxes: {
+    [k: string]: ChatMessage[];
+  };
+}
+/**
+ * How long messages are kept.
+ */
+export interface RetentionState {
+  days: number | null;
 }
 /**
  * The queue, first come first.
@@ -241,6 +290,9 @@ export interface Commands {
   "chat.delete": DeleteMessage;
   "chat.edit": EditMessage;
   "chat.history": History;
+  "chat.react": React;
+  "chat.revisions": Revisions;
+  "chat.search": Search;
   "chat.send": SendMessage;
   "hand.lower": LowerHand;
   "hand.raise": RaiseHand;
@@ -253,9 +305,12 @@ export interface Commands {
   "participant.readmit": Readmit;
   "participant.remove": Remove;
   "participant.rename": Rename;
+  "private.delete": DeletePrivate;
+  "private.send": SendPrivate;
   "reaction.send": SendReaction;
   "recording.start": StartRecording;
   "recording.stop": StopRecording;
+  "retention.set": SetRetention;
   "role.grant": GrantRole;
   "room.list": ListRoom;
   "room.lock": Lock;
@@ -283,13 +338,40 @@ export interface DeleteMessage {
 export interface EditMessage {
   seq: number;
   text: string;
+  /**
+   * @maxItems 20
+   */
+  mentions?: string[];
 }
 /**
- * A page of older messages, oldest first.
+ * A page of messages that one may see, oldest first: the last before a seq, or, with
+ * `after_seq`, the first after one.
  */
 export interface History {
   before_seq?: number | null;
+  after_seq?: number | null;
   limit?: number;
+}
+/**
+ * Answer a message with one emoji; null takes one's own back.
+ */
+export interface React {
+  seq: number;
+  reaction: string | null;
+}
+/**
+ * What a message said before it was edited: for hosts.
+ */
+export interface Revisions {
+  seq: number;
+}
+/**
+ * Messages that hold every word of a text, the newest first, in parts of words too; case and
+ * accents do not count. Words of one letter narrow down what longer ones find.
+ */
+export interface Search {
+  text: string;
+  before_seq?: number | null;
 }
 /**
  * Say something.
@@ -298,6 +380,10 @@ export interface SendMessage {
   text: string;
   reply_to?: number | null;
   image?: string | null;
+  /**
+   * @maxItems 20
+   */
+  mentions?: string[];
 }
 /**
  * Lower one's own hand, or another's as a host.
@@ -361,6 +447,20 @@ export interface Rename {
   identity?: string | null;
 }
 /**
+ * Take one's own private message back, from both.
+ */
+export interface DeletePrivate {
+  seq: number;
+}
+/**
+ * Say something to one participant.
+ */
+export interface SendPrivate {
+  to: string;
+  text: string;
+  reply_to?: number | null;
+}
+/**
  * A sign that floats over one's own picture for a moment.
  */
 export interface SendReaction {
@@ -375,6 +475,12 @@ export interface StartRecording {}
  */
 export interface StopRecording {
   identity?: string | null;
+}
+/**
+ * Keep messages for so many days; null keeps them.
+ */
+export interface SetRetention {
+  days: number | null;
 }
 /**
  * Make somebody host or guest. The server grants it for an exchanged host link.
@@ -472,7 +578,9 @@ export interface SetTyping {
 export interface Events {
   "chat.deleted": MessageDeleted;
   "chat.edited": MessageEdited;
+  "chat.reacted": MessageReacted;
   "chat.sent": MessageSent;
+  "chat.titled": MessageTitled;
   "hand.lowered": HandLowered;
   "hand.raised": HandRaised;
   "image.added": ImageAdded;
@@ -484,8 +592,11 @@ export interface Events {
   "participant.readmitted": ParticipantReadmitted;
   "participant.renamed": ParticipantRenamed;
   "participant.resumed": ParticipantResumed;
+  "private.deleted": PrivateDeleted;
+  "private.sent": PrivateSent;
   "recording.started": RecordingStarted;
   "recording.stopped": RecordingStopped;
+  "retention.changed": RetentionChanged;
   "role.granted": RoleGranted;
   "room.created": RoomCreated;
   "room.listing_changed": ListingChanged;
@@ -510,6 +621,14 @@ export interface MessageDeleted {
 export interface MessageEdited {
   about: number;
   text: string;
+  mentions: Mention[];
+}
+/**
+ * The actor answers a message with this emoji alone now, or no longer.
+ */
+export interface MessageReacted {
+  about: number;
+  reaction: string | null;
 }
 /**
  * A message stands in the chat. `name` is its author's at that time.
@@ -519,6 +638,14 @@ export interface MessageSent {
   text: string;
   name: string;
   reply_to: number | null;
+  mentions: Mention[];
+}
+/**
+ * The titles of the pages that a message links to.
+ */
+export interface MessageTitled {
+  about: number;
+  titles: LinkTitle[];
 }
 /**
  * Somebody is out of the queue. `by` is themselves or a host.
@@ -598,6 +725,24 @@ export interface ParticipantResumed {
   sid: string;
 }
 /**
+ * A private message is gone; its place stays.
+ */
+export interface PrivateDeleted {
+  identity: string;
+  about: number;
+}
+/**
+ * A private message: the copy of `identity`. Its author is the actor.
+ */
+export interface PrivateSent {
+  identity: string;
+  to: string;
+  twin: number;
+  text: string;
+  name: string;
+  reply_to: number | null;
+}
+/**
  * Somebody's browser records.
  */
 export interface RecordingStarted {
@@ -609,6 +754,12 @@ export interface RecordingStarted {
 export interface RecordingStopped {
   identity: string;
   by: string;
+}
+/**
+ * Messages are kept for so many days from now on.
+ */
+export interface RetentionChanged {
+  days: number | null;
 }
 /**
  * Somebody's role in this room has changed.

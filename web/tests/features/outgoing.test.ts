@@ -13,6 +13,8 @@ const message = (state: Outgoing["state"], id = "m1"): Outgoing => ({
   text: "hi",
   reply_to: null,
   image: null,
+  mentions: [],
+  to: null,
   at_ms: 1,
   state,
   why: null,

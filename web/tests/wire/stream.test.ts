@@ -10,8 +10,8 @@ const said = (seq: number, prev: number): Durable => ({
   at_ms: seq,
   actor: "u_a",
   command_id: `c${seq}`,
-  v: 1,
-  payload: { text: `${seq}`, name: "A", reply_to: null, image: null },
+  v: 2,
+  payload: { text: `${seq}`, name: "A", reply_to: null, image: null, mentions: [] },
 });
 
 function open() {

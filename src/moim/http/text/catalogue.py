@@ -36,6 +36,8 @@ class ErrorTexts:
     not_host: ErrorText
     not_present: ErrorText
     participant_unknown: ErrorText
+    reaction_unknown: ErrorText
+    reactions_full: ErrorText
     room_full: ErrorText
     room_locked: ErrorText
     seat_taken: ErrorText

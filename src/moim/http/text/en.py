@@ -101,6 +101,10 @@ ENGLISH = Text(
         ),
         not_present=ErrorText("You are not in the room", "Join it first, then try again."),
         participant_unknown=ErrorText("This person is not here", "They may have just left."),
+        reaction_unknown=ErrorText("This is not one emoji", "Choose one from the list."),
+        reactions_full=ErrorText(
+            "This message has as many reactions as it can hold", "Choose one that is there already."
+        ),
         room_full=ErrorText(
             "This room is full", "Every seat is taken. Try again when somebody has left."
         ),

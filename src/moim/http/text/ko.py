@@ -100,6 +100,10 @@ KOREAN = Text(
         ),
         not_present=ErrorText("아직 방에 들어오지 않았어요", "먼저 들어온 뒤 다시 해 보세요."),
         participant_unknown=ErrorText("지금 방에 없는 분이에요", "방금 나갔을 수 있어요."),
+        reaction_unknown=ErrorText("이모지 하나가 아니에요", "목록에서 하나를 골라 주세요."),
+        reactions_full=ErrorText(
+            "이 메시지에는 더 반응할 수 없어요", "이미 있는 반응 가운데 하나를 골라 주세요."
+        ),
         room_full=ErrorText(
             "방이 가득 찼어요", "빈자리가 없어요. 누군가 나간 뒤 다시 들어와 주세요."
         ),

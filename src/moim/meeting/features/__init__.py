@@ -4,6 +4,13 @@ from typing import Any
 
 from moim.meeting import images
 from moim.meeting.feature import Feature
-from moim.meeting.features import chat, hand, recording
+from moim.meeting.features import chat, hand, private, recording, retention
 
-FEATURES: tuple[Feature[Any], ...] = (images.image, chat.chat, hand.hand, recording.recording)
+FEATURES: tuple[Feature[Any], ...] = (
+    images.image,
+    chat.chat,
+    private.private,
+    retention.retention,
+    hand.hand,
+    recording.recording,
+)

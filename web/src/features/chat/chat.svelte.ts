@@ -1,11 +1,13 @@
 import type { Call } from "../../app/call.svelte.ts";
 import { codeOf } from "../../app/refusals.ts";
 import { read, write } from "../../app/store.ts";
-import { changeMessage } from "../../meeting/slices/chat.ts";
+import type { Durable } from "../../meeting/fold.ts";
 import * as m from "../../paraglide/messages.js";
 import { makeId } from "../../wire/ids.ts";
-import { type ChatMessage, type Image, MESSAGES_HELD, type Room } from "../../wire/types.gen.ts";
+import type { ChatMessage, Image, Room } from "../../wire/types.gen.ts";
+import { Finding } from "./finding.svelte.ts";
 import { Attachment } from "./images.svelte.ts";
+import type { Mentionable } from "./mentions.ts";
 import {
   fitsChannel,
   type Hint,
@@ -15,16 +17,16 @@ import {
   recallOutgoing,
   unheard,
 } from "./outgoing.ts";
+import { Reading } from "./reading.svelte.ts";
+import { Timeline } from "./timeline.svelte.ts";
+import { Typing } from "./typing.svelte.ts";
 
 const TOPIC = "chat";
-const PAGE = 50;
 /** What somebody else may have lying here unsaved. */
 const HINTS_LIMIT = 200;
 const ANSWER_MS = 12_000;
 /** While the server is away and nobody else is there: then the author is told. */
 const PATIENCE_MS = 5_000;
-const TYPING_AGAIN_MS = 3_000;
-const TYPING_FADES_MS = 6_000;
 
 /** Somebody else's message that the server does not have yet. */
 export interface Unsaved extends Hint {
@@ -33,29 +35,34 @@ export interface Unsaved extends Hint {
   readonly name: string;
 }
 
+type Saying = (what: { name: string; text: string }) => string;
+
 const keyOf = (author: string, id: string): string => `${author} ${id}`;
 const topicOf = (author: string): string => `message ${author}`;
 
 /** The chat of one call: what the room holds, what is on its way, and what was read. */
 export class Chat {
-  /** Older pages, oldest first; the fold holds what came after them. */
-  #older = $state.raw<readonly ChatMessage[]>([]);
-  #seen = $state(0);
+  readonly timeline: Timeline;
+  readonly reading: Reading;
+  readonly typing: Typing;
+  readonly finding: Finding;
   outgoing = $state.raw<readonly Outgoing[]>([]);
   unsaved = $state.raw<readonly Unsaved[]>([]);
-  history = $state<"idle" | "loading" | "failed" | "complete">("idle");
   replyTo = $state.raw<ChatMessage | null>(null);
   editing = $state.raw<ChatMessage | null>(null);
+  to = $state<string | null>(null);
+  /** The message to go to; the list takes it from here. */
+  target = $state<number | null>(null);
+  /** On the way to it: what loads meanwhile does not pull the list to its end. */
+  going = $state(false);
   /** What stands in the field: kept while the panel is closed and over a reload. */
   draft = $state("");
   /** The picture that waits to be sent with it: kept just so. */
   readonly attachment: Attachment;
-  #typing = $state.raw<ReadonlyMap<string, number>>(new Map());
 
   #call: Call;
   #off: (() => void)[];
   #flushing = false;
-  #typed_ms = 0;
   #announced = new Set<string>();
   /** Whose messages a notice may be telling of. */
   readonly #shown = new Set<string>();
@@ -70,18 +77,13 @@ export class Chat {
     this.attachment = new Attachment(call);
     this.outgoing = recallOutgoing(slug, me);
     this.draft = read("sessionStorage", `moim.draft.${slug}`) ?? "";
-    this.#seen = this.#lastSeq();
-    // A fold that is not full holds everything there ever was.
-    if (call.room.slices.chat.messages.length < MESSAGES_HELD) this.history = "complete";
+    this.timeline = new Timeline(call);
+    this.reading = new Reading(call, this.timeline.lastSeq);
+    this.typing = new Typing(call);
+    this.finding = new Finding(call);
     this.#off = [
-      call.onEvent((event, before, after) => {
-        if (event.type === "chat.sent") {
-          this.#keepPushedOut(before, after);
-          this.#arrived(event.actor, event.command_id, event.payload);
-        } else this.#older = this.#older.map((message) => changeMessage(message, event));
-        if (event.type === "chat.deleted") this.#forget(event.payload.about, before);
-      }),
-      call.onReplaced((before, after) => this.#replaced(before, after)),
+      call.onEvent((event, before) => this.#happened(event, before)),
+      call.onReplaced((before, after) => this.timeline.replaced(before, after)),
       call.onOnline(() => this.#resumed()),
       call.onOffline(() => {
         this.#spread();
@@ -92,28 +94,21 @@ export class Chat {
         if (data && !call.connection.online) this.#spread();
       }),
       call.onPassing("typing", ({ from, payload }) =>
-        this.#wrote(from, payload["typing"] === true),
+        this.typing.heard(from, payload["typing"] === true),
       ),
     ];
   }
 
-  /** The fold lets go of its oldest message with each new one; the screen does not. */
-  #keepPushedOut(before: Room, after: Room): void {
-    const first = after.slices.chat.messages[0]?.seq ?? 0;
-    const gone = before.slices.chat.messages.filter(({ seq }) => seq < first);
-    if (gone.length > 0) this.#older = [...this.#older, ...gone];
-  }
-
-  /** Everything that is saved, oldest first. */
+  /** Everything that is saved and loaded, oldest first. */
   get messages(): readonly ChatMessage[] {
-    const held = this.#call.room.slices.chat.messages;
-    const first = held[0]?.seq ?? Infinity;
-    return [...this.#older.filter(({ seq }) => seq < first), ...held];
+    return this.timeline.messages;
   }
 
   /** What others sent and the server does not show yet. */
   get unsavedShown(): readonly Unsaved[] {
-    const saved = new Set(this.messages.map(({ command_id, author }) => keyOf(author, command_id)));
+    const saved = new Set(
+      this.timeline.held.map(({ command_id, author }) => keyOf(author, command_id)),
+    );
     return this.unsaved.filter(({ author, id }) => !saved.has(keyOf(author, id)));
   }
 
@@ -121,41 +116,78 @@ export class Chat {
   get outgoingShown(): readonly Outgoing[] {
     const me = this.#call.seat.identity;
     const saved = new Set(
-      this.messages.filter(({ author }) => author === me).map(({ command_id }) => command_id),
+      this.timeline.held.flatMap(({ author, command_id }) => (author === me ? [command_id] : [])),
     );
     return this.outgoing.filter(({ id }) => !saved.has(id));
   }
 
-  get unread(): number {
+  /** What came since one last looked, oldest first. */
+  get news(): readonly ChatMessage[] {
     const me = this.#call.seat.identity;
-    const news = this.#call.room.slices.chat.messages.filter(
-      (one) =>
-        one.seq > this.#seen &&
-        one.author !== me &&
-        !one.deleted &&
-        !this.#read.has(keyOf(one.author, one.command_id)),
+    return this.timeline.held.filter(
+      (one) => this.reading.isNew(one, me) && !this.#read.has(keyOf(one.author, one.command_id)),
     );
+  }
+
+  get unread(): number {
     const unsaved = this.unsavedShown.filter(
       ({ author, id }) => !this.#read.has(keyOf(author, id)),
     );
-    return news.length + unsaved.length;
+    return this.news.length + unsaved.length;
   }
 
-  get typing(): readonly string[] {
-    const now = this.#call.now_ms;
-    return [...this.#typing].flatMap(([identity, until]) => {
-      const name = this.#call.nameOf(identity);
-      return until > now && name !== "" ? [name] : [];
-    });
+  /** Who may be mentioned: those present, and who wrote here before. */
+  get mentionable(): readonly Mentionable[] {
+    const { people, room, seat } = this.#call;
+    const present = people.map(({ identity, name }) => ({ identity, name, present: true }));
+    const here = new Set(present.map(({ identity }) => identity));
+    const past = room.slices.chat.writers
+      .filter(({ identity }) => !here.has(identity))
+      .map(({ identity, name }) => ({ identity, name, present: false }));
+    return [...present, ...past.reverse()].filter(({ identity }) => identity !== seat.identity);
+  }
+
+  /** The name of somebody who sits here or wrote here; empty for anybody else. */
+  nameOf(identity: string): string {
+    const { writers } = this.#call.room.slices.chat;
+    return (
+      this.#call.nameOf(identity) ||
+      (writers.find((writer) => writer.identity === identity)?.name ?? "")
+    );
   }
 
   message(seq: number): ChatMessage | null {
-    return this.messages.find((message) => message.seq === seq) ?? null;
+    return this.timeline.message(seq);
+  }
+
+  /** Shows a message in its place, however far back it is. */
+  async goTo(seq: number): Promise<void> {
+    this.going = true;
+    try {
+      if (await this.timeline.reach(seq)) {
+        this.target = seq;
+        return;
+      }
+      this.going = false;
+      this.#call.notices.show(m.chat_reply_gone_why());
+    } catch (error) {
+      this.going = false;
+      this.#call.complain(error, () => void this.goTo(seq));
+    }
+  }
+
+  /** A reply goes to those who saw the message. */
+  answer(message: ChatMessage, privately = false): void {
+    const me = this.#call.seat.identity;
+    this.editing = null;
+    this.replyTo = message;
+    if (message.to !== null) this.to = message.author === me ? message.to : message.author;
+    else this.to = privately ? message.author : null;
   }
 
   /** The newest is on the screen of somebody who looks. */
   markSeen(): void {
-    this.#seen = Math.max(this.#seen, this.#lastSeq());
+    this.reading.seen(this.timeline.lastSeq);
     const unread = this.unsaved.map(({ author, id }) => keyOf(author, id));
     if (unread.some((key) => !this.#read.has(key))) {
       this.#read = new Set([...this.#read, ...unread]);
@@ -164,30 +196,40 @@ export class Chat {
     this.#shown.clear();
   }
 
+  /** Whom the next message is for; null is everybody. */
+  writeTo(identity: string | null): void {
+    this.to = identity;
+    this.replyTo = null;
+    this.typing.writes("");
+  }
+
+  change(message: ChatMessage): void {
+    this.replyTo = null;
+    this.editing = message;
+  }
+
   keepDraft(text: string): void {
     this.draft = text;
     write("sessionStorage", `moim.draft.${this.#call.room.slug}`, text === "" ? null : text);
-    const now = Date.now();
-    if (text !== "" && now - this.#typed_ms > TYPING_AGAIN_MS) {
-      this.#typed_ms = now;
-      this.#call.pass("typing.set", { typing: true });
-    } else if (text === "" && this.#typed_ms > 0) {
-      this.#typed_ms = 0;
-      this.#call.pass("typing.set", { typing: false });
-    }
+    // What is said to one alone is not announced to all.
+    this.typing.writes(this.to === null ? text : "");
   }
 
-  send(text: string, image: Image | null): void {
+  send(text: string, image: Image | null, mentions: readonly string[]): void {
     const message: Outgoing = {
       id: makeId(),
       text,
       reply_to: this.replyTo?.seq ?? null,
-      image,
+      image: this.to === null ? image : null,
+      mentions: this.to === null ? mentions : [],
+      to: this.to,
       at_ms: Date.now(),
       state: "sending",
       why: null,
     };
     this.replyTo = null;
+    this.reading.end();
+    this.timeline.backToEnd();
     this.#keep([...this.outgoing, message]);
     this.keepDraft("");
     this.#go(message.id);
@@ -202,51 +244,67 @@ export class Chat {
     this.#keep(this.outgoing.filter((one) => one.id !== id));
   }
 
-  async edit(message: ChatMessage, text: string): Promise<boolean> {
+  async edit(message: ChatMessage, text: string, mentions: readonly string[]): Promise<boolean> {
     if (text === message.text) return true;
-    return this.#call.do("chat.edit", { seq: message.seq, text });
+    return this.#call.do("chat.edit", { seq: message.seq, text, mentions: [...mentions] });
+  }
+
+  /** The same emoji again takes it back. */
+  react(message: ChatMessage, emoji: string): void {
+    const mine = message.reactions[this.#call.seat.identity];
+    const reaction = mine === emoji ? null : emoji;
+    void this.#call.do("chat.react", { seq: message.seq, reaction });
   }
 
   remove(message: ChatMessage): void {
     this.#call.questions.ask({
       title: m.chat_delete_question(),
-      text: m.chat_delete_text(),
+      text: message.to === null ? m.chat_delete_text() : m.chat_private_delete_text(),
       yes: m.chat_delete(),
       danger: true,
-      answered: () => void this.#call.do("chat.delete", { seq: message.seq }),
+      answered: () => {
+        const { seq, to } = message;
+        void this.#call.do(to === null ? "chat.delete" : "private.delete", { seq });
+      },
     });
-  }
-
-  async loadEarlier(): Promise<void> {
-    if (this.history === "loading" || this.history === "complete") return;
-    this.history = "loading";
-    try {
-      const first = this.messages[0]?.seq ?? null;
-      const page = (await this.#call.command("chat.history", {
-        before_seq: first,
-        limit: PAGE,
-      })) as { messages?: readonly ChatMessage[]; more?: boolean };
-      // Another room came meanwhile: this page does not join on to it.
-      if ((this.messages[0]?.seq ?? null) !== first) return;
-      const got = page.messages ?? [];
-      const known = new Set(this.#older.map(({ seq }) => seq));
-      this.#older = [...got.filter(({ seq }) => !known.has(seq)), ...this.#older];
-      this.history = page.more ? "idle" : "complete";
-    } catch {
-      this.history = "failed";
-    }
   }
 
   close(): void {
     this.#closed = true;
     for (const off of this.#off) off();
     this.attachment.close();
+    this.finding.close();
   }
 
   // -------------------------------------------------------------------------- internals
 
-  #lastSeq(): number {
-    return this.#call.room.slices.chat.messages.at(-1)?.seq ?? 0;
+  #happened(event: Durable, before: Room): void {
+    this.timeline.happened(event, before);
+    switch (event.type) {
+      case "chat.sent": {
+        const { text, name, mentions } = event.payload;
+        const me = this.#call.seat.identity;
+        const say = mentions.some(({ identity }) => identity === me)
+          ? m.chat_mentioned_you
+          : m.new_message;
+        this.#arrived(event.actor, event.command_id, text, name, say);
+        return;
+      }
+      case "private.sent": {
+        const { text, name } = event.payload;
+        this.#arrived(event.actor, event.command_id, text, name, m.new_private_message);
+        return;
+      }
+      case "chat.deleted":
+      case "private.deleted":
+        this.#forget(event.payload.about, before);
+        return;
+      case "participant.left":
+        if (event.payload.identity === this.to) this.to = null;
+        return;
+      default:
+        return;
+    }
   }
 
   #go(id: string): void {
@@ -278,17 +336,12 @@ export class Chat {
     }, PATIENCE_MS);
   }
 
-  /** Older pages are followed by events alone; where some were missed, they are loaded anew. */
-  #replaced(before: Room, after: Room): void {
-    if (before.streams["room"] === after.streams["room"]) return;
-    this.#older = [];
-    this.history = after.slices.chat.messages.length < MESSAGES_HELD ? "complete" : "idle";
-  }
-
   /** What was taken back is quoted and announced no longer. */
   #forget(seq: number, before: Room): void {
     if (this.replyTo?.seq === seq) this.replyTo = null;
-    const author = before.slices.chat.messages.find((one) => one.seq === seq)?.author;
+    this.finding.forget(seq);
+    const own = before.slices.private.boxes[this.#call.seat.identity] ?? [];
+    const author = [...before.slices.chat.messages, ...own].find((one) => one.seq === seq)?.author;
     if (author !== undefined) this.#call.notices.withdraw(topicOf(author));
   }
 
@@ -309,13 +362,14 @@ export class Chat {
 
   /** False when the server went away meanwhile: the message then waits for it. */
   async #deliver(message: Outgoing): Promise<boolean> {
-    const { id, text, reply_to, image } = message;
+    const { id, text, reply_to, image, to, mentions } = message;
+    const how = { id, timeoutMs: ANSWER_MS };
     try {
-      await this.#call.command(
-        "chat.send",
-        { text, reply_to, image: image?.file_id ?? null },
-        { id, timeoutMs: ANSWER_MS },
-      );
+      if (to !== null) await this.#call.command("private.send", { to, text, reply_to }, how);
+      else {
+        const said = { text, reply_to, image: image?.file_id ?? null, mentions: [...mentions] };
+        await this.#call.command("chat.send", said, how);
+      }
       this.discard(id);
       return true;
     } catch (error) {
@@ -328,13 +382,15 @@ export class Chat {
     }
   }
 
-  /** While the server is away: to those present, over the data channels, until it is back. */
+  /** While the server is away: to those present, over the data channels, until it is back. What is
+   * for one alone waits for the server. */
   #spread(): void {
     const { data } = this.#call.session;
     if (data.reachable().length === 0) return;
     for (const one of this.outgoing) {
       const { id, text, reply_to, at_ms, image } = one;
-      if ((one.state === "failed" && !unheard(one)) || image || !fitsChannel(text)) continue;
+      if ((one.state === "failed" && !unheard(one)) || !fitsChannel(text)) continue;
+      if (image || one.to !== null) continue;
       const { sent } = data.send(TOPIC, { id, text, reply_to, at_ms } satisfies Hint);
       if (sent.length > 0) this.#change(id, { state: "unsaved", why: null });
     }
@@ -349,22 +405,28 @@ export class Chat {
     this.#announce(from, hint.id, hint.text);
   }
 
-  #arrived(author: string, id: string, { text, name }: { text: string; name: string }): void {
+  #arrived(author: string, id: string, text: string, name: string, say: Saying): void {
     this.unsaved = this.unsaved.filter((one) => one.id !== id || one.author !== author);
     if (author === this.#call.seat.identity) {
       this.discard(id);
       return;
     }
-    this.#wrote(author, false);
-    this.#announce(author, id, text, name);
+    this.typing.heard(author, false);
+    this.#announce(author, id, text, name, say);
   }
 
   /** Told once, however it came, and only to who does not see it anyway. */
-  #announce(author: string, id: string, text: string, name = this.#call.nameOf(author)): void {
+  #announce(
+    author: string,
+    id: string,
+    text: string,
+    name = this.#call.nameOf(author),
+    say: Saying = m.new_message,
+  ): void {
     const key = keyOf(author, id);
     if (this.#announced.has(key)) return;
     this.#announced.add(key);
-    const said = m.new_message({ name, text: text === "" ? m.chat_image_of({ name }) : text });
+    const said = say({ name, text: text === "" ? m.chat_image_of({ name }) : text });
     if (this.#call.panels.open === "chat" && !document.hidden) this.#call.notices.say(said);
     else {
       this.#shown.add(author);
@@ -373,13 +435,6 @@ export class Chat {
         button: { label: m.chat_reply(), press: () => this.#call.panels.show("chat") },
       });
     }
-  }
-
-  #wrote(identity: string, typing: boolean): void {
-    const next = new Map(this.#typing);
-    if (typing) next.set(identity, Date.now() + TYPING_FADES_MS);
-    else next.delete(identity);
-    this.#typing = next;
   }
 
   #change(id: string, changes: Partial<Outgoing>): void {

@@ -12,6 +12,9 @@ export interface Outgoing {
   readonly text: string;
   readonly reply_to: number | null;
   readonly image: Image | null;
+  readonly mentions: readonly string[];
+  /** Whom it is for; null is everybody. */
+  readonly to: string | null;
   readonly at_ms: number;
   readonly state: "sending" | "unsaved" | "failed";
   /** The code of the refusal, once it failed. */
@@ -38,6 +41,8 @@ export function recallOutgoing(slug: string, identity: string): Outgoing[] {
   if (!Array.isArray(stored)) return [];
   return stored.filter(isOutgoing).map((one) => ({
     ...one,
+    mentions: Array.isArray(one.mentions) ? one.mentions : [],
+    to: typeof one.to === "string" ? one.to : null,
     state: one.state === "failed" ? "failed" : "sending",
   }));
 }

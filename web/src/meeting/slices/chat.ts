@@ -1,42 +1,26 @@
 /** The chat: twin of `moim.meeting.features.chat.apply`. */
 
-import type { ChatMessage, ChatState } from "../../wire/types.gen";
-import { MESSAGES_HELD } from "../../wire/types.gen";
+import type { ChatState } from "../../wire/types.gen";
+import { MESSAGES_HELD, WRITERS_HELD } from "../../wire/types.gen";
 import type { Durable } from "../fold";
+import { changeMessage, messageOf } from "../messages";
 
 export function applyChat(state: ChatState, event: Durable): ChatState {
   switch (event.type) {
     case "chat.sent": {
-      const { text, name, reply_to, image } = event.payload;
-      const message: ChatMessage = {
-        seq: event.seq,
-        command_id: event.command_id,
-        author: event.actor,
-        name,
-        at_ms: event.at_ms,
-        text,
-        reply_to,
-        image,
-        edited_ms: null,
-        deleted: false,
+      const { name } = event.payload;
+      const writers = state.writers.filter(({ identity }) => identity !== event.actor);
+      return {
+        messages: [...state.messages, messageOf(event)].slice(-MESSAGES_HELD),
+        writers: [...writers, { identity: event.actor, name }].slice(-WRITERS_HELD),
       };
-      return { messages: [...state.messages, message].slice(-MESSAGES_HELD) };
     }
     case "chat.edited":
     case "chat.deleted":
-      return { messages: state.messages.map((m) => changeMessage(m, event)) };
+    case "chat.reacted":
+    case "chat.titled":
+      return { ...state, messages: state.messages.map((m) => changeMessage(m, event)) };
     default:
       return state;
   }
-}
-
-/** A message after an event about it. Also for pages of older messages, which no fold holds. */
-export function changeMessage(message: ChatMessage, event: Durable): ChatMessage {
-  if (event.type === "chat.edited" && event.payload.about === message.seq) {
-    return { ...message, text: event.payload.text, edited_ms: event.at_ms };
-  }
-  if (event.type === "chat.deleted" && event.payload.about === message.seq) {
-    return { ...message, text: "", image: null, edited_ms: null, deleted: true };
-  }
-  return message;
 }

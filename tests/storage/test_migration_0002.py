@@ -1,0 +1,48 @@
+"""What was said before there was a search is found after the migration."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from moim.storage import schema
+from moim.storage.database import Database
+from moim.storage.messages import Messages
+from moim.storage.schema import bring_up_to_date
+from tests.storage.talk import MINA, TEA
+
+OLD_ROOM = (
+    "INSERT INTO room (id, slug, name, listed, locked, people, created_ms, active_ms, seq) "
+    "VALUES ('RM_tea', 'tea', 'Friday tea', 1, 0, 0, 1, 1, 3)"
+)
+OLD_MESSAGE = (
+    "INSERT INTO message (room_id, seq, command_id, author, name, at_ms, text, deleted) "
+    "VALUES ('RM_tea', :seq, 'c', 'u_mina', 'Mina', 1, :text, 0)"
+)
+
+
+async def test_old_messages_are_indexed(tmp_path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'moim.db'}")
+
+    def as_it_was(connection: Connection) -> None:
+        config = Config()
+        folder = Path(schema.__file__).with_name("migrations")
+        config.set_main_option("script_location", folder.as_posix())
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text(OLD_ROOM))
+        for seq in range(1, 1200):
+            said = "다음주정기회의" if seq == 700 else f"number {seq}"
+            connection.execute(text(OLD_MESSAGE), {"seq": seq, "text": said})
+
+    async with database.connect().begin() as connection:
+        await connection.run_sync(as_it_was)
+    await bring_up_to_date(database)
+    messages = Messages(database)
+    found, _ = await messages.search(TEA, MINA, "회의", None)
+    assert [m.seq for m in found] == [700]
+    assert [m.to for m in found] == [None]
+    last, _ = await messages.search(TEA, MINA, "1199", None)
+    assert [m.seq for m in last] == [1199]
+    await database.close()
