@@ -11,7 +11,7 @@ from moim.meeting.ids import ROOM
 from moim.storage import search_index
 from moim.storage.database import Database
 from moim.storage.grams import folded, grams, keys
-from moim.storage.tables import message_gram
+from moim.storage.tables import LAST_SEQ, message_gram
 from tests.storage.talk import JUN, MINA, SORA, TEA, Talk
 
 
@@ -102,7 +102,7 @@ async def test_a_search_goes_on_where_the_last_one_ended(
 async def test_a_search_of_a_full_room_reads_an_index_and_no_whole_table(talk: Talk) -> None:
     await talk.do(MINA, SendMessage(text="다음주정기회의"))
     [number] = keys(TEA, ROOM, ["회의"])
-    query = search_index.matching(TEA, ROOM, ["회의"], number, 2**53)
+    query = search_index.matching(TEA, ROOM, ["회의"], number, LAST_SEQ)
     compiled = query.compile(
         dialect=talk.database.connect().dialect, compile_kwargs={"literal_binds": True}
     )

@@ -26,7 +26,7 @@ from moim.meeting.rules import (
 )
 from moim.storage import messages, rooms
 from moim.storage.database import Database
-from moim.storage.tables import doomed_file, event, snapshot
+from moim.storage.tables import LAST_SEQ, doomed_file, event, snapshot
 
 CommandKey = tuple[Identity, CommandId]
 EVENTS_PER_SNAPSHOT = 500
@@ -92,6 +92,8 @@ class Journal:
     async def about(self, room: RoomId, seq: int) -> tuple[Stored, ...]:
         """An event and, of each type and actor, the last one about it: it says all that theirs
         before it said. Oldest first."""
+        if seq > LAST_SEQ:
+            return ()
         last = (
             select(func.max(event.c.seq))
             .where(event.c.room_id == room, event.c.about == seq)
@@ -109,6 +111,8 @@ class Journal:
         self, room: RoomId, seq: int, types: Collection[str], most: int
     ) -> tuple[Stored, ...]:
         """The last events of some types that are an event or are about it, oldest first."""
+        if seq > LAST_SEQ:
+            return ()
         query = (
             select(event)
             .where(event.c.room_id == room, or_(event.c.seq == seq, event.c.about == seq))

@@ -20,7 +20,7 @@ from moim.meeting.messages import ChatMessage, LinkTitle, Mention
 from moim.storage import search_index
 from moim.storage.database import Database
 from moim.storage.grams import folded
-from moim.storage.tables import message, reaction
+from moim.storage.tables import LAST_SEQ, message, reaction
 
 EXPORTED_AT_ONCE = 500
 _INNER = frozenset({"room_id", "stream", "folded", "recipient"})
@@ -143,9 +143,9 @@ class Messages:
             message.c.room_id == room, message.c.stream.in_([ROOM, personal(viewer)])
         )
         if before_seq is not None:
-            query = query.where(message.c.seq < before_seq)
+            query = query.where(message.c.seq < min(before_seq, LAST_SEQ))
         if after_seq is not None:
-            query = query.where(message.c.seq > after_seq)
+            query = query.where(message.c.seq > min(after_seq, LAST_SEQ))
         order = message.c.seq.asc() if after_seq is not None else message.c.seq.desc()
         async with self._database.reading() as connection:
             found = await read(connection, room, query.order_by(order).limit(limit + 1))

@@ -13,13 +13,12 @@ from sqlalchemy.sql import Select
 
 from moim.meeting.ids import ROOM, Identity, RoomId, Stream, personal
 from moim.storage.grams import folded, grams, keys
-from moim.storage.tables import message, message_gram
+from moim.storage.tables import LAST_SEQ, message, message_gram
 
 FOUND_MOST = 30
 LOOKED_AT_MOST = 1000
 """Messages with the rarest pair of a query, in one go and one stream."""
 PAIRS_COUNTED = 24
-_END = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ async def find(
     pairs = sorted({pair for word in words for pair in grams(word)})[:PAIRS_COUNTED]
     if not pairs:
         return Found([], None)
-    before = before_seq or _END
+    before = min(before_seq or LAST_SEQ, LAST_SEQ)
     streams = (ROOM, personal(viewer))
     numbers = {stream: list(keys(room, stream, pairs)) for stream in streams}
     counts = await _counts(connection, [n for of in numbers.values() for n in of], before)

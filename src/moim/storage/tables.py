@@ -4,6 +4,8 @@
 transactions. Times are Unix milliseconds.
 """
 
+from typing import Final
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -20,6 +22,9 @@ from sqlalchemy import (
 )
 
 from moim.meeting.ids import ROOM
+
+LAST_SEQ: Final = 2**31 - 1
+"""What a column of seqs holds; a client may ask for more, and PostgreSQL refuses to compare."""
 
 metadata = MetaData()
 
