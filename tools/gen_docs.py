@@ -83,6 +83,7 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     ),
     "private.delete": (AUTHOR, "message_unknown message_deleted not_author"),
     "retention.set": (HOST, ""),
+    "file.delete": ("its sender, or a host", "file_unknown not_author"),
     "hand.raise": (SEATED, ""),
     "hand.lower": (OWN, "participant_unknown"),
     "recording.start": (SEATED, ""),
@@ -105,6 +106,7 @@ decide; `tests/docs` asks them, so that this table cannot say something else."""
 DEPENDENCIES = frozenset(
     {
         ErrorCode.BUSY,
+        ErrorCode.FILE_UNSCANNED,
         ErrorCode.INTERNAL,
         ErrorCode.SERVER_STOPPING,
         ErrorCode.STORAGE_FAILED,

@@ -22,8 +22,10 @@ from starlette.routing import Mount, WebSocketRoute
 from starlette.types import ASGIApp
 
 from moim.http import ca
+from moim.http.files import FileDesk, FileRules
 from moim.http.identity import IdentifyPerson, Identities
 from moim.http.links import host_of
+from moim.http.scanning import Scanner
 from moim.http.site import Options
 from moim.http.wiring import add_pages, make_site
 from moim.live.clock import SystemClock
@@ -46,6 +48,8 @@ from moim.signalling.engine import Engine
 from moim.signalling.rates import Rate
 from moim.signalling.websocket import WebSocketDoor
 from moim.storage.database import Database
+from moim.storage.file_parts import FileParts
+from moim.storage.files import FileStore, StoresOfRooms
 from moim.storage.host_links import HostLinks
 from moim.storage.image_sweep import ImageSweep
 from moim.storage.images import ImageStore
@@ -82,6 +86,7 @@ def create_app(
         _options(settings, ways or Ways()),
         rooms=backend.reception,
         images=backend.images,
+        files=backend.files,
         identities=identities,
     )
     door = Door(
@@ -148,6 +153,7 @@ class _Backend:
     registry: Registry
     reception: Reception
     images: ImageStore
+    files: FileDesk
     sweep: ImageSweep
     retention: RetentionSweep
 
@@ -155,11 +161,13 @@ class _Backend:
     def of(cls, settings: Settings) -> "_Backend":
         database = Database(settings.database_url)
         images = ImageStore(settings.data_dir / "images", settings.room_images_max_bytes)
+        parts = FileParts(settings.data_dir / "files")
+        files = FileStore(database, parts, settings.room_files_max_bytes)
         rooms, journal, messages = Rooms(database), Journal(database), Messages(database)
         tools = Tools(
             journal=journal,
             messages=messages,
-            files=images,
+            files=StoresOfRooms(images, files),
             clock=SystemClock(),
             ids=RandomIds(),
             limits=Limits(participants=settings.max_participants),
@@ -170,8 +178,11 @@ class _Backend:
         links = HostLinks(database)
         reception = Reception(registry, rooms, links, journal, messages, settings.max_participants)
         sweep = ImageSweep(images, journal, messages)
+        kinds = frozenset(kind.lower().lstrip(".") for kind in settings.file_types)
+        rules = FileRules(settings.file_max_bytes, kinds)
+        desk = FileDesk(files, rules, Scanner(settings.file_scan_command), reception)
         retention = RetentionSweep(registry, rooms, messages, tools.clock)
-        return cls(database, registry, reception, images, sweep, retention)
+        return cls(database, registry, reception, images, desk, sweep, retention)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -181,6 +192,7 @@ class _Backend:
             sweeping = [
                 asyncio.create_task(self.sweep.for_ever(_until_next_sweep)),
                 asyncio.create_task(self.retention.for_ever(_until_next_sweep)),
+                asyncio.create_task(self.files.sweep_for_ever(_until_next_sweep)),
             ]
             try:
                 yield
@@ -244,6 +256,7 @@ def _options(settings: Settings, ways: Ways) -> Options:
         image_max_pixels=settings.image_max_pixels,
         rooms_per_hour=settings.rooms_per_hour,
         images_per_minute=settings.images_per_minute,
+        files_per_minute=settings.files_per_minute,
     )
 
 
@@ -263,6 +276,7 @@ def _greeting(settings: Settings, ways: Ways) -> Greeting:
             name_graphemes=NAME_GRAPHEMES,
             text_graphemes=TEXT_GRAPHEMES,
             image_bytes=settings.image_max_bytes,
+            file_bytes=settings.file_max_bytes,
         ),
         ice_servers=for_page,
         ice=for_seat,

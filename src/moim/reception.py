@@ -7,7 +7,8 @@ from moim.live.clock import SystemClock
 from moim.live.registry import Registry
 from moim.live.room import LiveRoom
 from moim.meeting.errors import ErrorCode, Refused
-from moim.meeting.ids import SYSTEM, CommandId, Identity, Role
+from moim.meeting.features.file import File, ShareFile
+from moim.meeting.ids import SYSTEM, CommandId, Identity, Role, RoomId
 from moim.meeting.images import AddImage, Image
 from moim.meeting.membership import GrantRole
 from moim.meeting.text import clean_name
@@ -101,6 +102,17 @@ class Reception:
         if fold.find(identity) is None and not fold.is_host(identity):
             raise Refused(ErrorCode.NOT_PRESENT)
         return Said(fold.slug, fold.name, self._messages.said_to_all(fold.id))
+
+    async def seat_name(self, slug: str, identity: Identity) -> str:
+        """The name on somebody's seat. Raises: `room_unknown`, `not_present`."""
+        return (await self._registry.find(slug)).fold.present(identity).name
+
+    async def share_file(self, room: RoomId, owner: Identity, name: str, file: File) -> None:
+        """Tell a room of a file. Raises: `barred`; Unavailable."""
+        live = await self._registry.open(room)
+        # the file's id: a file that is announced twice is one file
+        command_id = CommandId(f"file-{file.file_id}")
+        await live.ask(SYSTEM, command_id, ShareFile(identity=owner, name=name, file=file))
 
     def _card(self, row: RoomRow) -> RoomCard:
         return RoomCard(

@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     # Where it lives
     data_dir: Path = Field(
         default_factory=platform.data_folder,
-        description="Folder of the database, the images and the keys. Made when missing.",
+        description="Folder of the database, files, images and keys. Made when missing.",
         json_schema_extra={"default_text": "the system's own data folder"},
     )
     database_url: str = Field(
@@ -270,6 +270,24 @@ class Settings(BaseSettings):
         default=500 * MIB, description="Room for the images of one room, as stored."
     )
 
+    # Files
+    file_max_bytes: Count = Field(
+        default=256 * MIB,
+        description="Largest file that a room keeps; who is present can send larger ones directly.",
+    )
+    room_files_max_bytes: Count = Field(
+        default=2048 * MIB, description="Room for the files of one room."
+    )
+    file_types: Names = Field(
+        default=(),
+        description="Endings of the files that rooms keep, such as `pdf, docx`; any unless named.",
+    )
+    file_scan_command: str | None = Field(
+        default=None,
+        description="Virus check: a program that is given a file's path and ends with 0 for clean, "
+        "1 for infected, such as `clamdscan --no-summary --fdpass`.",
+    )
+
     # Chat
     link_titles: bool = Field(
         default=False,
@@ -283,6 +301,9 @@ class Settings(BaseSettings):
     )
     images_per_minute: Count = Field(
         default=30, description="Images that one address or browser may send in a minute."
+    )
+    files_per_minute: Count = Field(
+        default=30, description="Files that one address or browser may send in a minute."
     )
 
     # What one connection may ask of the server

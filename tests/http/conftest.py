@@ -9,9 +9,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from moim.http.files import FileDesk, FileRules
 from moim.http.identity import IdentifyPerson, Identities
+from moim.http.scanning import Scanner
 from moim.http.site import Options, Site
 from moim.http.wiring import add_pages, make_site
+from moim.storage.database import Database
+from moim.storage.file_parts import FileParts
+from moim.storage.files import FileStore
 from moim.storage.images import ImageStore
 from tests.http.rooms import RoomsInMemory
 
@@ -28,6 +33,8 @@ class House:
     rooms: RoomsInMemory
     site: Site
     files: Path
+    database: Database
+    """Of the files alone, and not opened: see `tests.http.uploading`."""
 
     def browser(self, base: str = ORIGIN, **headers: str) -> httpx.AsyncClient:
         """Somebody's browser, with cookies of its own."""
@@ -78,17 +85,29 @@ def build(tmp_path: Path, built: Path) -> Build:
         files = tmp_path / f"files{made}"
         quota = changes.pop("room_images_max_bytes", 50_000_000)
         assert isinstance(quota, int)
+        kinds = changes.pop("file_types", frozenset())
+        assert isinstance(kinds, frozenset)
+        most = changes.pop("file_max_bytes", 1_000_000)
+        assert isinstance(most, int)
+        space = changes.pop("room_files_max_bytes", 2_000_000)
+        assert isinstance(space, int)
+        scan = changes.pop("file_scan_command", None)
+        assert scan is None or isinstance(scan, str)
+        database = Database(f"sqlite+aiosqlite:///{(tmp_path / f'{made}.db').as_posix()}")
+        store = FileStore(database, FileParts(tmp_path / f"shared{made}"), space)
+        desk = FileDesk(store, FileRules(most, kinds), Scanner(scan), rooms)
         options = replace(Options(version="1.2.3"), **changes)  # type: ignore[arg-type]
         site = make_site(
             options,
             rooms=rooms,
             images=ImageStore(files, quota),
+            files=desk,
             identities=Identities(key, identify),
             built=built,
         )
         app = FastAPI(openapi_url=None)
         add_pages(app, site, built)
-        return House(app, rooms, site, files)
+        return House(app, rooms, site, files, database)
 
     return make
 

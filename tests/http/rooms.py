@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from moim.http.ports import RoomCard, RoomMade, Said
 from moim.live.ids import RandomIds
 from moim.meeting.errors import ErrorCode, Refused
-from moim.meeting.ids import Identity, Role
+from moim.meeting.features.file import File
+from moim.meeting.ids import Identity, Role, RoomId
 from moim.meeting.images import Image
 from moim.meeting.messages import ChatMessage
 
@@ -22,6 +23,8 @@ class RoomsInMemory:
     secrets: dict[str, str] = field(default_factory=dict)
     images: list[Image] = field(default_factory=list)
     messages: list[ChatMessage] = field(default_factory=list)
+    files: list[tuple[Identity, str, File]] = field(default_factory=list)
+    barred: set[Identity] = field(default_factory=set)
     broken: Exception | None = None
 
     async def create(self, owner: Identity, name: str, *, listed: bool) -> RoomMade:
@@ -93,3 +96,17 @@ class RoomsInMemory:
     async def _pages(self) -> AsyncIterator[list[ChatMessage]]:
         for at in range(0, len(self.messages), 2):
             yield self.messages[at : at + 2]
+
+    async def seat_name(self, slug: str, identity: Identity) -> str:
+        if not await self.is_seated(slug, identity):
+            raise Refused(ErrorCode.NOT_PRESENT)
+        return "Mina"
+
+    async def share_file(self, room: RoomId, owner: Identity, name: str, file: File) -> None:
+        if self.broken:
+            raise self.broken
+        assert room in {card.id for card in self.cards.values()}
+        if owner in self.barred:
+            raise Refused(ErrorCode.BARRED)
+        if all(known.file_id != file.file_id for _, _, known in self.files):
+            self.files.append((owner, name, file))

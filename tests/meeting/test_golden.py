@@ -14,7 +14,7 @@ import pytest
 from moim.meeting import conduct, tracks
 from moim.meeting import membership as m
 from moim.meeting.feature import Stored
-from moim.meeting.features import chat, hand, private, recording, retention
+from moim.meeting.features import chat, file, hand, private, recording, retention
 from moim.meeting.ids import SYSTEM, FileId, Role, ShareMode, Source
 from moim.meeting.images import AddImage, Image
 from moim.meeting.messages import MESSAGES_HELD, LinkTitle
@@ -23,6 +23,9 @@ from tests.meeting.world import JUN, MINA, SORA, World, frames
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 PICTURE = Image(file_id=FileId("F_cat"), media_type="image/webp", width=640, height=480, bytes=9)
+REPORT = file.File(
+    file_id=FileId("F_plan"), file_name="plan.pdf", bytes=9, sha256="0" * 64, transfer="t1"
+)
 
 
 def people() -> World:
@@ -104,11 +107,25 @@ def asides() -> World:
     return world
 
 
+def files() -> World:
+    """Files that are shared, taken back by their sender, and by a host."""
+    world = World().join(MINA, JUN, SORA)
+    seqs = []
+    for identity, called in ((JUN, "plan.pdf"), (SORA, "회의록.hwp"), (JUN, "old.txt")):
+        shared = REPORT.but(file_id=FileId(f"F_{called[:3]}"), file_name=called)
+        share = file.ShareFile(identity=identity, name=identity[2:].title(), file=shared)
+        seqs.append(world.do(SYSTEM, share)[0].seq)
+    world.do(JUN, file.DeleteFile(seq=seqs[2]))
+    world.do(MINA, file.DeleteFile(seq=seqs[1]))
+    return world
+
+
 SCENES: dict[str, Callable[[], World]] = {
     "people": people,
     "media": media,
     "talk": talk,
     "asides": asides,
+    "files": files,
 }
 
 

@@ -26,6 +26,11 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.COMMAND_MALFORMED: 400,
     ErrorCode.COMMAND_UNKNOWN: 405,
     ErrorCode.CSRF_FAILED: 403,
+    ErrorCode.FILE_INFECTED: 422,
+    ErrorCode.FILE_NAME_INVALID: 422,
+    ErrorCode.FILE_TOO_LARGE: 413,
+    ErrorCode.FILE_TYPE_REFUSED: 415,
+    ErrorCode.FILE_UNKNOWN: 404,
     ErrorCode.FRAME_TOO_LARGE: 413,
     ErrorCode.HOST_LINK_INVALID: 404,
     ErrorCode.IDENTITY_INVALID: 401,
@@ -46,6 +51,8 @@ STATUS: Mapping[ErrorCode, int] = {
     ErrorCode.ROOM_LOCKED: 403,
     ErrorCode.ROOM_UNKNOWN: 404,
     ErrorCode.STORAGE_FULL: 507,
+    ErrorCode.UPLOAD_CORRUPT: 460,
+    ErrorCode.UPLOAD_OFFSET: 409,
 }
 CODE_OF_STATUS: Mapping[int, ErrorCode] = {
     400: ErrorCode.COMMAND_MALFORMED,
@@ -65,6 +72,7 @@ AGAIN = frozenset(
         ErrorCode.COMMAND_MALFORMED,
         ErrorCode.CSRF_FAILED,
         ErrorCode.EPOCH_STALE,
+        ErrorCode.FILE_UNSCANNED,
         ErrorCode.IDENTITY_INVALID,
         ErrorCode.IDENTITY_MISSING,
         ErrorCode.INTERNAL,
@@ -76,7 +84,12 @@ AGAIN = frozenset(
         ErrorCode.STORAGE_FAILED,
     }
 )
-RETRY_AFTER_S = {ErrorCode.RATE_LIMITED: "60", ErrorCode.BUSY: "5", ErrorCode.SERVER_STOPPING: "5"}
+RETRY_AFTER_S = {
+    ErrorCode.RATE_LIMITED: "60",
+    ErrorCode.BUSY: "5",
+    ErrorCode.FILE_UNSCANNED: "60",
+    ErrorCode.SERVER_STOPPING: "5",
+}
 
 
 def status_of(error: MoimError) -> int:

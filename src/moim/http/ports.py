@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from moim.meeting.features.file import File
 from moim.meeting.ids import Identity, Role, RoomId
 from moim.meeting.images import Image
 from moim.meeting.messages import ChatMessage
@@ -76,3 +77,9 @@ class Rooms(Protocol):
 
     async def said(self, slug: str, identity: Identity) -> Said:
         """What was said, for who sits there and for hosts. Raises: `not_present`."""
+
+    async def seat_name(self, slug: str, identity: Identity) -> str:
+        """The name of somebody who has a seat now. Raises: `not_present`."""
+
+    async def share_file(self, room: RoomId, owner: Identity, name: str, file: File) -> None:
+        """Tell a room of a file (`file.share`). Raises: `barred`; Unavailable."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from moim.http.files import FileDesk
 from moim.http.forwarded import HeaderFamily
 from moim.http.identity import Identities
 from moim.http.images import ImageDesk
@@ -62,6 +63,7 @@ class Options:
     image_max_pixels: int = 40_000_000
     rooms_per_hour: int = 30
     images_per_minute: int = 30
+    files_per_minute: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Rates:
 
     rooms: Rate
     images: Rate
+    files: Rate
     secrets: Rate
     identities: Rate
     exports: Rate
@@ -80,6 +83,7 @@ class Rates:
         return cls(
             rooms=Rate(options.rooms_per_hour, 3600),
             images=Rate(options.images_per_minute, 60),
+            files=Rate(options.files_per_minute, 60),
             secrets=Rate(30, 600),
             identities=Rate(60, 600),
             exports=Rate(10, 600),
@@ -100,6 +104,7 @@ class Site:
     options: Options
     rooms: Rooms
     images: ImageDesk
+    files: FileDesk
     identities: Identities
     origins: Origins
     pages: Pages

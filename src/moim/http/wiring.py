@@ -7,9 +7,19 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
-from moim.http.api import exports, health, host_links, identities, images, rooms
+from moim.http.api import (
+    exports,
+    files,
+    health,
+    host_links,
+    identities,
+    images,
+    rooms,
+    uploads,
+)
 from moim.http.assets import BUILT, Assets, BuiltFiles
 from moim.http.errors import ErrorAnswers, LastResort
+from moim.http.files import FileDesk
 from moim.http.forwarded import Forwarded
 from moim.http.headers import Policy, SecurityHeaders
 from moim.http.identity import Identities
@@ -31,6 +41,7 @@ def make_site(
     *,
     rooms: Rooms,
     images: ImageStore,
+    files: FileDesk,
     identities: Identities,
     built: Path = BUILT,
 ) -> Site:
@@ -41,6 +52,7 @@ def make_site(
         options=options,
         rooms=rooms,
         images=ImageDesk(images, options.image_max_bytes, options.image_max_pixels),
+        files=files,
         identities=identities,
         origins=Origins(options.public_url, options.allowed_origins),
         pages=Pages(assets, own, options.public_url, dev=options.dev),
@@ -64,6 +76,8 @@ def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
         host_links,
         exports,
         images,
+        files,
+        uploads,
         health,
     ):
         app.router.routes.extend(module.routes(site))

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from moim.meeting.ids import (
     ROOM,
     CommandId,
+    FileId,
     Identity,
     MeetingId,
     Role,
@@ -68,6 +69,10 @@ class Event(Frozen):
     def scrubbed(self) -> Self:
         """What stays of this event in the journal when a later one scrubs it."""
         return self
+
+    def file_ids(self) -> tuple[FileId, ...]:
+        """The stored files that go from the disk when this event is scrubbed."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

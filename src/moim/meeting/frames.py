@@ -80,6 +80,7 @@ class WireLimits(Frozen):
     name_graphemes: int
     text_graphemes: int
     image_bytes: int
+    file_bytes: int
 
 
 class Hello(Frozen):

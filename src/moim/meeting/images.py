@@ -44,6 +44,9 @@ class CarriesImage(Event):
     type: ClassVar[str] = ""
     image: Image | None
 
+    def file_ids(self) -> tuple[FileId, ...]:
+        return () if self.image is None else (self.image.file_id,)
+
 
 class AddImage(Command):
     """An upload has been stored."""

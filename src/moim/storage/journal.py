@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from moim.meeting.errors import ErrorCode, Unavailable
 from moim.meeting.feature import Stored
 from moim.meeting.ids import CommandId, FileId, Identity, RoomId
-from moim.meeting.images import CarriesImage
 from moim.meeting.model import Room
 from moim.meeting.rules import (
     STATE_VERSION,
@@ -217,11 +216,7 @@ async def _scrub(connection: AsyncConnection, room: RoomId, scrubbing: Stored) -
     )
     changes = [{"old_seq": o.seq, "scrubbed": dump_event(o.event.scrubbed())} for o in olds]
     await connection.execute(scrub, changes)
-    files = [
-        old.event.image.file_id
-        for old in olds
-        if isinstance(old.event, CarriesImage) and old.event.image is not None
-    ]
+    files = [file_id for old in olds for file_id in old.event.file_ids()]
     if files:
         rows = [{"room_id": room, "file_id": file_id} for file_id in files]
         await connection.execute(insert(doomed_file), rows)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from moim.storage.database import Database, unavailable
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Oldest first. A new migration is named here too; a test compares."""
 HEAD = REVISIONS[-1]
 _MIGRATIONS = Path(__file__).with_name("migrations")

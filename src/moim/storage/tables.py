@@ -121,6 +121,23 @@ host_link = Table(
     Column("used_by", String(64), nullable=True),
 )
 
+# A file from the beginning of its upload on. It is whole once it has a digest, and everybody knows
+# of it once it is announced: what a crash left between the two is made up for at the next start.
+file = Table(
+    "file",
+    metadata,
+    Column("room_id", ForeignKey("room.id"), primary_key=True),
+    Column("file_id", String(64), primary_key=True),
+    Column("owner", String(64), nullable=False),
+    Column("owner_name", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("transfer", String(64), nullable=True),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=True),
+    Column("announced", Boolean, nullable=False),
+)
+
 # A file whose message was deleted: named here in the deletion's own transaction, so that a crash
 # before the file is gone from the disk is made up for at the next start.
 doomed_file = Table(

@@ -27,6 +27,14 @@ class ErrorTexts:
 
     barred: ErrorText
     epoch_stale: ErrorText
+    file_name_invalid: ErrorText
+    file_unknown: ErrorText
+    file_infected: ErrorText
+    file_too_large: ErrorText
+    file_type_refused: ErrorText
+    file_unscanned: ErrorText
+    upload_corrupt: ErrorText
+    upload_offset: ErrorText
     image_unknown: ErrorText
     last_host: ErrorText
     message_deleted: ErrorText

@@ -81,6 +81,35 @@ ENGLISH = Text(
         epoch_stale=ErrorText(
             "The meeting has moved on", "This page belongs to an earlier meeting. Load it again."
         ),
+        file_name_invalid=ErrorText(
+            "This name cannot be used",
+            "Rename the file without / \\ : * ? and invisible letters, and send it again.",
+        ),
+        file_unknown=ErrorText(
+            "This file is gone", "It was deleted, or it never was in this room."
+        ),
+        file_infected=ErrorText(
+            "This file was not taken",
+            "The virus check of this server found something in it. Ask who gave it to you.",
+        ),
+        file_too_large=ErrorText(
+            "This file is too large for the room",
+            "Those who are here can still get it from you directly.",
+        ),
+        file_type_refused=ErrorText(
+            "This kind of file is not kept here",
+            "Whoever runs this server has chosen which kinds are.",
+        ),
+        file_unscanned=ErrorText(
+            "This file could not be checked",
+            "The virus check of this server does not answer. Try again in a while.",
+        ),
+        upload_corrupt=ErrorText(
+            "A part of the file was damaged on the way", "It is sent again from where it was whole."
+        ),
+        upload_offset=ErrorText(
+            "The upload lost its place", "It goes on from where the server has it."
+        ),
         image_unknown=ErrorText(
             "This image is gone", "It was deleted, or it never was in this room."
         ),
@@ -170,7 +199,7 @@ ENGLISH = Text(
             "This page does not exist", "The address may be mistyped, or the page has moved."
         ),
         quota_reached=ErrorText(
-            "This room has no space left for images", "Delete messages with images to make room."
+            "This room has no space left", "Delete files or messages with images to make room."
         ),
         busy=ErrorText("The server is busy", "Try again in a moment."),
         internal=ErrorText(

@@ -80,6 +80,26 @@ KOREAN = Text(
         epoch_stale=ErrorText(
             "모임이 새로 시작됐어요", "이 페이지는 지난 모임의 것이에요. 새로 고쳐 주세요."
         ),
+        file_name_invalid=ErrorText(
+            "이 이름은 쓸 수 없어요", "/ \\ : * ? 와 보이지 않는 글자를 빼고 다시 보내 주세요."
+        ),
+        file_unknown=ErrorText("파일이 없어요", "지워졌거나 이 방에 없는 파일이에요."),
+        file_infected=ErrorText(
+            "파일을 받지 않았어요",
+            "서버의 바이러스 검사에서 문제가 발견됐어요. 파일을 준 사람에게 확인해 주세요.",
+        ),
+        file_too_large=ErrorText(
+            "방에 두기에는 파일이 너무 커요", "지금 함께 있는 사람들은 직접 받을 수 있어요."
+        ),
+        file_type_refused=ErrorText(
+            "이 종류의 파일은 둘 수 없어요", "어떤 종류를 둘지는 서버 운영자가 정해요."
+        ),
+        file_unscanned=ErrorText(
+            "파일을 검사하지 못했어요",
+            "서버의 바이러스 검사가 응답하지 않아요. 잠시 뒤에 다시 시도해 주세요.",
+        ),
+        upload_corrupt=ErrorText("파일의 일부가 오는 길에 깨졌어요", "온전한 곳부터 다시 보내요."),
+        upload_offset=ErrorText("업로드 위치가 어긋났어요", "서버에 있는 곳부터 이어서 보내요."),
         image_unknown=ErrorText("이미지가 없어요", "지워졌거나 이 방에 없는 이미지예요."),
         last_host=ErrorText(
             "방에는 진행자가 필요해요",
@@ -167,7 +187,7 @@ KOREAN = Text(
             "없는 페이지예요", "주소가 잘못 적혔거나 페이지가 옮겨졌을 수 있어요."
         ),
         quota_reached=ErrorText(
-            "이 방의 이미지 공간이 가득 찼어요", "이미지가 있는 메시지를 지우면 자리가 생겨요."
+            "이 방의 공간이 가득 찼어요", "파일이나 이미지가 있는 메시지를 지우면 자리가 생겨요."
         ),
         busy=ErrorText("서버가 바빠요", "잠시 뒤 다시 시도해 주세요."),
         internal=ErrorText(

@@ -79,6 +79,7 @@ def start_data(
             "text_graphemes": TEXT_GRAPHEMES,
             "image_bytes": options.image_max_bytes,
             "image_pixels": options.image_max_pixels,
+            "file_bytes": site.files.rules.max_bytes,
         },
     }
 

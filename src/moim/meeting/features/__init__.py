@@ -4,13 +4,14 @@ from typing import Any
 
 from moim.meeting import images
 from moim.meeting.feature import Feature
-from moim.meeting.features import chat, hand, private, recording, retention
+from moim.meeting.features import chat, file, hand, private, recording, retention
 
 FEATURES: tuple[Feature[Any], ...] = (
     images.image,
     chat.chat,
     private.private,
     retention.retention,
+    file.file,
     hand.hand,
     recording.recording,
 )
