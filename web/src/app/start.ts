@@ -40,12 +40,14 @@ export interface Limits {
   readonly name_graphemes: number;
   readonly text_graphemes: number;
   readonly image_bytes: number;
+  readonly file_bytes: number;
 }
 
 const LIMITS: Limits = {
   name_graphemes: 40,
   text_graphemes: 4000,
   image_bytes: 10 * 1024 * 1024,
+  file_bytes: 256 * 1024 * 1024,
 };
 
 /** The limits as given, with ours where one is missing or is no number. */
@@ -62,6 +64,7 @@ export function limitsFrom(given: unknown): Limits {
     name_graphemes: pick("name_graphemes") ?? LIMITS.name_graphemes,
     text_graphemes: pick("text_graphemes", "message_graphemes") ?? LIMITS.text_graphemes,
     image_bytes: pick("image_bytes") ?? LIMITS.image_bytes,
+    file_bytes: pick("file_bytes") ?? LIMITS.file_bytes,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Feature } from "../app/feature.ts";
 import { alone } from "./alone/index.ts";
 import { chat } from "./chat/index.ts";
 import { details } from "./details/index.ts";
+import { files } from "./files/index.ts";
 import { hand } from "./hand/index.ts";
 import { invite } from "./invite/index.ts";
 import { people } from "./people/index.ts";
@@ -17,6 +18,7 @@ export const FEATURES: readonly Feature[] = [
   share,
   hand,
   reactions,
+  files,
   chat,
   people,
   invite,

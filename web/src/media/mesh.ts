@@ -79,6 +79,10 @@ export class MeshSession implements MediaSession {
     heard: (peer) => this.signals.pending(peer.identity) === 0,
     reachable: () => this.signals.reachable,
     doubt: () => this.signals.doubt(),
+    channelCame: (peer, channel) => {
+      if (this.connections.get(peer.identity) === peer) this.channels.came(peer.identity, channel);
+      else channel.close();
+    },
     warn: (peer, code, error) =>
       this.emitter.emit("warning", { identity: peer.identity, code, detail: String(error) }),
   };
@@ -296,7 +300,10 @@ export class MeshSession implements MediaSession {
       this.host,
     );
     this.connections.set(identity, peer);
-    this.channels.attach(identity, peer.channel);
+    this.channels.attach(identity, peer.channel, {
+      lossy: peer.lossy,
+      open: (label) => peer.openChannel(label),
+    });
     for (const source of this.locals.keys()) void this.sendTo(peer, source);
     this.tell(identity);
     return peer;

@@ -12,7 +12,7 @@ import {
   sendWholePicture,
   type Bounds,
 } from "./bitrate";
-import { CHANNEL_LABEL, CHANNEL_OPTIONS } from "./data";
+import { CHANNEL_LABEL, CHANNEL_OPTIONS, LOSSY_LABEL, LOSSY_OPTIONS } from "./data";
 import { judgeDescription, restartsIce, Tally } from "./negotiation";
 import { pathOf, type StatsMap } from "./path";
 import { Reach } from "./reach";
@@ -53,6 +53,8 @@ export interface PeerHost {
   /** Something is wrong with the way to this peer: perhaps with the one to the server, too. */
   doubt(): void;
   warn(peer: MeshPeer, code: string, error: unknown): void;
+  /** The other end opened a channel by its own wish. */
+  channelCame(peer: MeshPeer, channel: RTCDataChannel): void;
 }
 
 interface Slot {
@@ -73,6 +75,7 @@ export class MeshPeer {
   remote: string | null = null;
   path: Path | null = null;
   readonly channel: RTCDataChannel;
+  readonly lossy: RTCDataChannel;
 
   private readonly pc: RTCPeerConnection;
   private readonly recovery: Recovery;
@@ -127,6 +130,12 @@ export class MeshPeer {
     });
     this.listen();
     this.channel = this.pc.createDataChannel(CHANNEL_LABEL, CHANNEL_OPTIONS);
+    this.lossy = this.pc.createDataChannel(LOSSY_LABEL, LOSSY_OPTIONS);
+  }
+
+  /** One more channel, reliable and ordered; needs no negotiation of its own. */
+  openChannel(label: string): RTCDataChannel {
+    return this.pc.createDataChannel(label);
   }
 
   get link(): Link {
@@ -233,6 +242,7 @@ export class MeshPeer {
       this.tally.candidate("sent", candidate?.candidate);
       this.host.signal(this, { kind: "candidate", data: candidate?.toJSON() ?? null });
     };
+    pc.ondatachannel = ({ channel }) => this.host.channelCame(this, channel);
     pc.ontrack = ({ track }) => {
       // Silent and black until the room was asked: see `settle`.
       track.enabled = false;
@@ -496,6 +506,7 @@ export class MeshPeer {
     this.reach.close();
     const { pc } = this;
     pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;
+    pc.ondatachannel = null;
     const ice = pc.sctp?.transport.iceTransport;
     if (ice !== undefined) ice.onselectedcandidatepairchange = null;
     for (const [source, { track }] of this.arrivals) {

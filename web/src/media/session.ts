@@ -155,15 +155,59 @@ export interface Delivery {
   readonly refused: Readonly<Record<string, "closed" | "congested">>;
 }
 
-/** Small JSON messages straight to the others: chat while the server is away. */
+/** Bytes in order to one participant. */
+export interface ByteSink {
+  readonly to: string;
+  readonly open: boolean;
+  /** How many bytes the other end has put away. */
+  readonly taken: number;
+  /**
+   * Resolves once the next piece may be given: what is on its way stays bounded.
+   * @throws MediaError `closed` when the way is gone, or when the other end wants no more.
+   */
+  write(piece: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Ends it with a word of ours; resolves once the other end has everything. @throws MediaError */
+  finish(last: unknown): Promise<void>;
+  abort(): void;
+}
+
+/** Bytes in order from one participant. */
+export interface ByteSource {
+  /** Whose connection it came through. */
+  readonly from: string;
+  /** What the sender said first: anything at all. */
+  readonly head: unknown;
+  onpiece: ((piece: ArrayBuffer) => void) | null;
+  onlast: ((last: unknown) => void) | null;
+  onlost: (() => void) | null;
+  /** So many bytes were put away: their sender may give as many again. */
+  take(bytes: number): void;
+  /** Everything is here: tells the sender. */
+  done(): void;
+  abort(): void;
+}
+
+/** Straight to the others: messages, messages that may be lost, and streams of bytes. */
 export interface DataPort {
   /** @throws MediaError `message_too_long` above `DATA_LIMIT_BYTES`. */
   send(topic: string, payload: unknown, to?: readonly string[]): Delivery;
+  /**
+   * Now or never: what is lost or late on the way is not sent again, and order is not kept.
+   * Arrives as what `send` gives. @throws MediaError `message_too_long` above `LOSSY_LIMIT_BYTES`.
+   */
+  sendLossy(topic: string, payload: unknown, to?: readonly string[]): Delivery;
+  /** @throws MediaError `closed` when there is no way to them now. */
+  openStream(topic: string, to: string, head: unknown): ByteSink;
+  /** One handler a topic; false refuses the stream. */
+  onStream(topic: string, handler: (source: ByteSource) => boolean): () => void;
   /** `from` is whose connection it came through, never what the message says. */
   on(topic: string, handler: (from: string, payload: unknown) => void): () => void;
   /** Identities with an open channel. */
   reachable(): readonly string[];
 }
+
+/** One packet on every path, so that losing one loses one message. Source: RFC 8831 section 5. */
+export const LOSSY_LIMIT_BYTES = 1_000;
 
 /** Every browser takes 16 KiB in one message. Source: RFC 8831 section 6.6. */
 export const DATA_LIMIT_BYTES = 16 * 1024;

@@ -36,6 +36,7 @@ export function emptyRoom(id = ""): Room {
       chat: { messages: [], writers: [] },
       private: { boxes: {} },
       retention: { days: null },
+      file: { files: [] },
       hand: { queue: [] },
       recording: { by: [] },
     },

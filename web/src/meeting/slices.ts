@@ -3,6 +3,7 @@
 import type { Slices } from "../wire/types.gen";
 import type { Durable } from "./fold";
 import { applyChat } from "./slices/chat";
+import { applyFile } from "./slices/file";
 import { applyHand } from "./slices/hand";
 import { applyImage } from "./slices/image";
 import { applyPrivate } from "./slices/private";
@@ -15,6 +16,7 @@ export function applySlices(slices: Slices, event: Durable): Slices {
     chat: applyChat(slices.chat, event),
     private: applyPrivate(slices.private, event),
     retention: applyRetention(slices.retention, event),
+    file: applyFile(slices.file, event),
     hand: applyHand(slices.hand, event),
     recording: applyRecording(slices.recording, event),
   };

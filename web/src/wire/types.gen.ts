@@ -10,6 +10,8 @@ export const TEXT_GRAPHEMES = 4000;
 export const ERROR_CODES = [
   "barred",
   "epoch_stale",
+  "file_name_invalid",
+  "file_unknown",
   "image_unknown",
   "last_host",
   "message_deleted",
@@ -39,13 +41,19 @@ export const ERROR_CODES = [
   "rate_limited",
   "room_unknown",
   "csrf_failed",
+  "file_infected",
+  "file_too_large",
+  "file_type_refused",
   "host_link_invalid",
   "image_too_large",
   "image_type_refused",
   "image_unreadable",
   "page_not_found",
   "quota_reached",
+  "upload_corrupt",
+  "upload_offset",
   "busy",
+  "file_unscanned",
   "internal",
   "server_stopping",
   "storage_failed",
@@ -71,6 +79,8 @@ export type LeaveReason = "left" | "expired" | "removed" | "ended";
 export type ErrorCode =
   | "barred"
   | "epoch_stale"
+  | "file_name_invalid"
+  | "file_unknown"
   | "image_unknown"
   | "last_host"
   | "message_deleted"
@@ -100,13 +110,19 @@ export type ErrorCode =
   | "rate_limited"
   | "room_unknown"
   | "csrf_failed"
+  | "file_infected"
+  | "file_too_large"
+  | "file_type_refused"
   | "host_link_invalid"
   | "image_too_large"
   | "image_type_refused"
   | "image_unreadable"
   | "page_not_found"
   | "quota_reached"
+  | "upload_corrupt"
+  | "upload_offset"
   | "busy"
+  | "file_unscanned"
   | "internal"
   | "server_stopping"
   | "storage_failed"
@@ -190,6 +206,7 @@ export interface Slices {
   chat: ChatState;
   private: PrivateState;
   retention: RetentionState;
+  file: FileState;
   hand: HandState;
   recording: RecordingState;
 }
@@ -275,6 +292,32 @@ export interface RetentionState {
   days: number | null;
 }
 /**
+ * The files of the room, oldest first.
+ */
+export interface FileState {
+  files: SharedFile[];
+}
+/**
+ * One file as everybody sees it.
+ */
+export interface SharedFile {
+  seq: number;
+  identity: string;
+  name: string;
+  at_ms: number;
+  file: File;
+}
+/**
+ * A stored file of this room, as its sender named it.
+ */
+export interface File {
+  file_id: string;
+  file_name: string;
+  bytes: number;
+  sha256: string;
+  transfer: string | null;
+}
+/**
  * The queue, first come first.
  */
 export interface HandState {
@@ -294,6 +337,7 @@ export interface Commands {
   "chat.revisions": Revisions;
   "chat.search": Search;
   "chat.send": SendMessage;
+  "file.delete": DeleteFile;
   "hand.lower": LowerHand;
   "hand.raise": RaiseHand;
   "ice.refresh": RefreshIce;
@@ -384,6 +428,12 @@ export interface SendMessage {
    * @maxItems 20
    */
   mentions?: string[];
+}
+/**
+ * Take a file back: one's own, or any as a host.
+ */
+export interface DeleteFile {
+  seq: number;
 }
 /**
  * Lower one's own hand, or another's as a host.
@@ -581,6 +631,8 @@ export interface Events {
   "chat.reacted": MessageReacted;
   "chat.sent": MessageSent;
   "chat.titled": MessageTitled;
+  "file.deleted": FileDeleted;
+  "file.shared": FileShared;
   "hand.lowered": HandLowered;
   "hand.raised": HandRaised;
   "image.added": ImageAdded;
@@ -646,6 +698,21 @@ export interface MessageSent {
 export interface MessageTitled {
   about: number;
   titles: LinkTitle[];
+}
+/**
+ * A file is gone.
+ */
+export interface FileDeleted {
+  about: number;
+  by: string;
+}
+/**
+ * A file is in the room's store. `name` is its sender's at that time.
+ */
+export interface FileShared {
+  identity: string;
+  name: string;
+  file: File | null;
 }
 /**
  * Somebody is out of the queue. `by` is themselves or a host.
@@ -900,6 +967,7 @@ export interface WireLimits {
   name_graphemes: number;
   text_graphemes: number;
   image_bytes: number;
+  file_bytes: number;
 }
 /**
  * How to find a way to the others; the relay's credential is for this participant alone.

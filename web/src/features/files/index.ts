@@ -1,0 +1,57 @@
+import Paperclip from "@lucide/svelte/icons/paperclip";
+import type { Call } from "../../app/call.svelte.ts";
+import type { Feature } from "../../app/feature.ts";
+import * as m from "../../paraglide/messages.js";
+import { Files } from "./files.svelte.ts";
+
+const holdsFiles = ({ dataTransfer }: DragEvent): boolean =>
+  dataTransfer?.types.includes("Files") ?? false;
+
+/** Files dropped anywhere on the call. The chat takes pictures that are dropped on it itself. */
+function takeDropped(call: Call, files: Files): () => void {
+  const over = (event: DragEvent): void => {
+    if (event.defaultPrevented || !holdsFiles(event)) return;
+    event.preventDefault();
+    if (event.dataTransfer) event.dataTransfer.dropEffect = "copy";
+  };
+  const drop = (event: DragEvent): void => {
+    if (event.defaultPrevented || !holdsFiles(event)) return;
+    event.preventDefault();
+    files.give([...(event.dataTransfer?.files ?? [])]);
+  };
+  addEventListener("dragover", over);
+  addEventListener("drop", drop);
+  call.takeFiles = (given) => files.give(given);
+  return () => {
+    call.takeFiles = null;
+    removeEventListener("dragover", over);
+    removeEventListener("drop", drop);
+  };
+}
+
+export const files: Feature = {
+  id: "files",
+  tool: {
+    order: 35,
+    place: "wide",
+    icon: Paperclip,
+    label: (call) => {
+      const { unread } = call.have(Files);
+      return unread > 0 ? m.files_unread({ count: unread }) : m.files();
+    },
+    testid: "files-button",
+    press: (call) => call.panels.toggle("files"),
+    pressed: (call) => call.panels.open === "files",
+    badge: (call) => call.have(Files).unread,
+  },
+  panel: { title: m.files, load: () => import("./Panel.svelte") },
+  shortcuts: [
+    {
+      chords: [{ code: "KeyF" }],
+      label: m.shortcut_files,
+      press: (call) => call.panels.toggle("files"),
+    },
+  ],
+  start: (call) => takeDropped(call, call.have(Files)),
+  unread: (call) => call.have(Files).unread,
+};
