@@ -69,12 +69,18 @@ def program() -> str:
     return found
 
 
+def arguments(*more: str, without: str = "") -> list[str]:
+    """What each Chromium of ours is started with."""
+    given = [argument for argument in (*ARGUMENTS, *more) if argument != without]
+    if sys.platform != "win32" and os.geteuid() == 0:
+        # Chromium's own sandbox refuses to run as root, which is who runs tests in a container.
+        given.append("--no-sandbox")
+    return given
+
+
 async def launch(
     playwright: Playwright, *more: str, without: str = "", executable: str | None = None
 ) -> Browser:
     """Start it with further arguments, and without one; `executable` stands for another program."""
-    arguments = [argument for argument in (*ARGUMENTS, *more) if argument != without]
-    if sys.platform != "win32" and os.geteuid() == 0:
-        # Chromium's own sandbox refuses to run as root, which is who runs tests in a container.
-        arguments.append("--no-sandbox")
-    return await playwright.chromium.launch(executable_path=executable or program(), args=arguments)
+    given = arguments(*more, without=without)
+    return await playwright.chromium.launch(executable_path=executable or program(), args=given)

@@ -169,6 +169,14 @@ def impairment(arguments: Sequence[str]) -> int:
     return nat(["--impairment", *arguments])
 
 
+def bench_data(arguments: Sequence[str]) -> int:
+    """How fast files and messages go between two pages."""
+    setup(())
+    node.ensure_client()
+    env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
+    return _become([venv_program("python"), "-m", "bench.data", *arguments], env)
+
+
 def clean(_: Sequence[str]) -> int:
     """Removes what was built and set up; rooms and settings in the data folder stay."""
     caches = [ROOT / name for name in (".mypy_cache", ".ruff_cache", ".pytest_cache", "dist")]
@@ -275,6 +283,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "nat": nat,
     "impairment": impairment,
     "screenshots": screenshots,
+    "bench-data": bench_data,
     "setup": setup,
     "lock": lock,
     "clean": clean,

@@ -242,9 +242,6 @@ export class Call {
     return this.now_ms + this.#clockSkew_ms;
   }
 
-  /** Where files that are given to the call go; the feature for it fills it in. */
-  takeFiles: ((files: readonly File[]) => void) | null = null;
-
   /** Every shortcut there is; the screen that knows the features fills it in. */
   shortcuts = $state.raw<readonly ShortcutLine[]>([]);
 

@@ -16,7 +16,7 @@ export const STREAM_LABEL = "moim.bytes";
 const MESSAGE_BYTES = 64 * 1024;
 const BUFFER_HIGH_BYTES = 1024 * 1024;
 const BUFFER_LOW_BYTES = 256 * 1024;
-const WINDOW_BYTES = 8 * 1024 * 1024;
+const WINDOW_BYTES = 12 * 1024 * 1024;
 const TAKEN_EVERY_BYTES = 512 * 1024;
 /** `{topic, head}` and `{last}`. */
 const TEXT_LIMIT = 4 * 1024;

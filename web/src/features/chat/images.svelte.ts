@@ -2,6 +2,7 @@ import { upload } from "../../app/api.ts";
 import type { Call } from "../../app/call.svelte.ts";
 import { codeOf, refusalOf } from "../../app/refusals.ts";
 import { readJson, write } from "../../app/store.ts";
+import { Thumbnails } from "../../app/thumbnails.svelte.ts";
 import type { Image } from "../../wire/types.gen.ts";
 
 export const ACCEPTED = ["image/jpeg", "image/png", "image/webp", "image/gif"] as const;
@@ -38,6 +39,12 @@ export class Attachment {
       return;
     }
     await this.#send(file);
+  }
+
+  /** It is being sent: those present see it in small before they have it. */
+  spread(): void {
+    const { image } = this;
+    if (image && this.#file) void this.call.have(Thumbnails).spread(image.file_id, this.#file);
   }
 
   retry(): void {
@@ -94,10 +101,9 @@ export class Attachment {
   }
 }
 
-/** The first picture of what was pasted or dropped; else the first file, to be refused in words. */
+/** The first picture of what was pasted or dropped; other files are not the chat's own. */
 export function imageIn(transfer: DataTransfer | null): File | null {
-  const files = [...(transfer?.files ?? [])];
-  return files.find(({ type }) => type.startsWith("image/")) ?? files[0] ?? null;
+  return [...(transfer?.files ?? [])].find(({ type }) => type.startsWith("image/")) ?? null;
 }
 
 export const holdsFiles = (transfer: DataTransfer | null): boolean =>

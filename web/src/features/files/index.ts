@@ -1,5 +1,4 @@
 import Paperclip from "@lucide/svelte/icons/paperclip";
-import type { Call } from "../../app/call.svelte.ts";
 import type { Feature } from "../../app/feature.ts";
 import * as m from "../../paraglide/messages.js";
 import { Files } from "./files.svelte.ts";
@@ -7,8 +6,8 @@ import { Files } from "./files.svelte.ts";
 const holdsFiles = ({ dataTransfer }: DragEvent): boolean =>
   dataTransfer?.types.includes("Files") ?? false;
 
-/** Files dropped anywhere on the call. The chat takes pictures that are dropped on it itself. */
-function takeDropped(call: Call, files: Files): () => void {
+/** Files dropped on the call or pasted into it, wherever that is. The chat takes pictures that it is given itself. */
+function takeWhatComes(files: Files): () => void {
   const over = (event: DragEvent): void => {
     if (event.defaultPrevented || !holdsFiles(event)) return;
     event.preventDefault();
@@ -19,11 +18,19 @@ function takeDropped(call: Call, files: Files): () => void {
     event.preventDefault();
     files.give([...(event.dataTransfer?.files ?? [])]);
   };
+  const paste = (event: ClipboardEvent): void => {
+    const given = [...(event.clipboardData?.files ?? [])];
+    // A text processor copies a picture of its text too; the text is what was meant.
+    const text = event.clipboardData?.getData("text/plain");
+    if (event.defaultPrevented || text || given.length === 0) return;
+    event.preventDefault();
+    files.give(given);
+  };
   addEventListener("dragover", over);
   addEventListener("drop", drop);
-  call.takeFiles = (given) => files.give(given);
+  addEventListener("paste", paste);
   return () => {
-    call.takeFiles = null;
+    removeEventListener("paste", paste);
     removeEventListener("dragover", over);
     removeEventListener("drop", drop);
   };
@@ -52,6 +59,6 @@ export const files: Feature = {
       press: (call) => call.panels.toggle("files"),
     },
   ],
-  start: (call) => takeDropped(call, call.have(Files)),
+  start: (call) => takeWhatComes(call.have(Files)),
   unread: (call) => call.have(Files).unread,
 };

@@ -11,9 +11,12 @@ import { forget, Vault } from "./vault.ts";
 export type ReceivingState =
   "offered" | "asked" | "receiving" | "checking" | "done" | "failed" | "cancelled";
 
+const TELL_EVERY_MS = 200;
+
 /** A file that somebody present has for us. */
 export class Receiving {
   state = $state<ReceivingState>("offered");
+  /** How much has come, for the eye: told now and then. */
   got = $state(0);
   pausedHere = $state(false);
   pausedThere = $state(false);
@@ -24,8 +27,10 @@ export class Receiving {
 
   #vault: Vault | null = null;
   #source: ByteSource | null = null;
-  /** What is with the vault and not yet on the disk: it must be there before we ask for more. */
-  #given = 0;
+  /** What has come, and how much of it is on the disk. */
+  #came = 0;
+  #written = 0;
+  #told_ms = 0;
   /** Of it, what came through an earlier connection: nobody waits to hear of it. */
   #stale = 0;
   #expected: string | null = null;
@@ -88,17 +93,19 @@ export class Receiving {
 
   /** The bytes that we asked for begin to come. False for any that we did not ask for. */
   begins(source: ByteSource, from: number): boolean {
-    if (this.state !== "asked" || from !== this.#given || !this.#vault) return false;
+    if (this.state !== "asked" || from !== this.#came || !this.#vault) return false;
     this.#source = source;
-    this.#stale = this.#given - this.got;
+    this.#stale = this.#came - this.#written;
     this.state = "receiving";
     source.onpiece = (piece) => {
-      this.#given += piece.byteLength;
-      if (this.#given > this.size) this.#fail("corrupt");
+      this.#came += piece.byteLength;
+      this.#tell();
+      if (this.#came > this.size) this.#fail("corrupt");
       else this.#vault?.put(piece);
     };
     source.onlast = (last) => {
-      if (this.#given !== this.size) return this.#fail("corrupt");
+      if (this.#came !== this.size) return this.#fail("corrupt");
+      this.#tell(true);
       this.#expected = digestIn(last);
       this.state = "checking";
       this.#vault?.end();
@@ -106,6 +113,7 @@ export class Receiving {
     source.onlost = () => {
       // Resumed from what is on the disk when the sender is back and offers it again.
       this.#source = null;
+      this.#vault?.rest();
       this.pace.rest();
       if (this.state === "receiving") this.state = "asked";
       else if (this.state === "checking" && this.#expected === null) this.#fail("broken");
@@ -127,13 +135,20 @@ export class Receiving {
       ended: (file, sha256) => this.#ended(file, sha256),
       failed: (why) => this.#fail(why),
     });
-    if (this.state === "asked") this.#say({ kind: "want", id: this.id, from: this.#given });
+    if (this.state === "asked") this.#say({ kind: "want", id: this.id, from: this.#came });
     if (this.pausedHere) this.#say({ kind: "pause", id: this.id, on: true });
   }
 
+  #tell(now = false): void {
+    const now_ms = Date.now();
+    if (!now && now_ms - this.#told_ms < TELL_EVERY_MS) return;
+    this.#told_ms = now_ms;
+    this.got = this.#came;
+    this.pace.note(this.got, now_ms);
+  }
+
   #wrote(bytes: number): void {
-    this.got += bytes;
-    this.pace.note(this.got, Date.now());
+    this.#written += bytes;
     const stale = Math.min(this.#stale, bytes);
     this.#stale -= stale;
     if (bytes > stale) this.#source?.take(bytes - stale);

@@ -2,14 +2,15 @@ import type { Call } from "../../app/call.svelte.ts";
 import type { ByteSink } from "../../media/session.ts";
 import { type Said, TOPIC } from "./offers.ts";
 import { Pace } from "./pace.ts";
+import { blocksOf } from "./reading.ts";
 import { digestOf } from "./vault.ts";
 
 /** `offered`: not answered yet, or the connection was lost; it is offered again by itself. */
 export type LegState = "offered" | "sending" | "done" | "declined" | "cancelled";
 
 const AGAIN_MS = 1_000;
-/** What is read of the file at once. */
-const READ_BYTES = 1024 * 1024;
+/** So often it is looked whether to pause, and told how far it is. */
+const STEP_BYTES = 512 * 1024;
 
 /** The way of a file to one of those present. */
 export class Leg {
@@ -166,21 +167,15 @@ export class Sending {
     // Once for everybody, beside the sending: both read what the system has in memory anyway.
     this.#digest ??= digestOf(this.file, this.#abort.signal);
     this.#digest.catch(() => undefined);
-    let next = this.#read(from);
-    for (let at = from; at < this.size; at += READ_BYTES) {
-      await this.#whilePaused(leg, sink);
-      const piece = await next;
-      // Read while the piece before it is sent.
-      next = this.#read(at + READ_BYTES);
-      await sink.write(piece);
-      leg.sent = from + sink.taken;
-      leg.pace.note(leg.sent, Date.now());
+    for await (const block of blocksOf(this.file, from)) {
+      for (let at = 0; at < block.length; at += STEP_BYTES) {
+        await this.#whilePaused(leg, sink);
+        await sink.write(block.subarray(at, at + STEP_BYTES));
+        leg.sent = from + sink.taken;
+        leg.pace.note(leg.sent, Date.now());
+      }
     }
     await sink.finish({ sha256: await this.#digest });
-  }
-
-  async #read(from: number): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await this.file.slice(from, from + READ_BYTES).arrayBuffer());
   }
 
   async #whilePaused(leg: Leg, sink: ByteSink): Promise<void> {

@@ -3,6 +3,9 @@ import type { VaultAnswer, VaultRequest } from "./vault.worker.ts";
 
 const ROOT = "moim-files";
 const LOCK = "moim.files.";
+const BLOCK_BYTES = 1024 * 1024;
+/** What comes slowly is put away, and told to its sender, in smaller blocks. */
+const PATIENCE_MS = 500;
 
 export interface VaultEvents {
   readonly wrote: (bytes: number) => void;
@@ -14,13 +17,22 @@ function startWorker(): Worker {
   return new Worker(new URL("./vault.worker.ts", import.meta.url), { type: "module" });
 }
 
+/**
+ * Pieces are gathered in blocks, and the blocks' buffers go to the worker and come back: a few
+ * serve a file of any size, where new ones for each piece would be a heap of garbage as large.
+ */
 export class Vault {
   readonly #worker = startWorker();
+  readonly #spare: ArrayBuffer[] = [];
+  #block: Uint8Array<ArrayBuffer> | null = null;
+  #filled = 0;
+  #flushed_ms = performance.now();
 
   constructor(folder: string, name: string, events: VaultEvents) {
     this.#worker.onmessage = ({ data }: MessageEvent<VaultAnswer>) => {
       switch (data.did) {
         case "wrote":
+          this.#spare.push(data.buffer);
           events.wrote(data.bytes);
           break;
         case "end":
@@ -36,15 +48,39 @@ export class Vault {
   }
 
   put(piece: ArrayBuffer): void {
-    this.#ask({ do: "piece", piece }, [piece]);
+    let rest = new Uint8Array(piece);
+    while (rest.length > 0) {
+      this.#block ??= new Uint8Array(this.#spare.pop() ?? new ArrayBuffer(BLOCK_BYTES));
+      const some = rest.subarray(0, BLOCK_BYTES - this.#filled);
+      this.#block.set(some, this.#filled);
+      this.#filled += some.length;
+      rest = rest.subarray(some.length);
+      if (this.#filled === BLOCK_BYTES) this.#flush();
+    }
+    if (performance.now() - this.#flushed_ms > PATIENCE_MS) this.#flush();
+  }
+
+  /** Nothing more comes for now: what has come is put away all the same. */
+  rest(): void {
+    this.#flush();
   }
 
   end(): void {
+    this.#flush();
     this.#ask({ do: "end" });
   }
 
   close(): void {
     this.#worker.terminate();
+  }
+
+  #flush(): void {
+    this.#flushed_ms = performance.now();
+    const buffer = this.#block?.buffer;
+    if (!buffer || this.#filled === 0) return;
+    this.#ask({ do: "block", buffer, bytes: this.#filled }, [buffer]);
+    this.#block = null;
+    this.#filled = 0;
   }
 
   #ask(request: VaultRequest, transfer: Transferable[] = []): void {

@@ -9,15 +9,17 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
+import { blocksOf } from "./reading.ts";
 
 export type VaultRequest =
   | { readonly do: "open"; readonly folder: string; readonly name: string }
-  | { readonly do: "piece"; readonly piece: ArrayBuffer }
+  /** The buffer comes back with the answer, to be filled again. */
+  | { readonly do: "block"; readonly buffer: ArrayBuffer; readonly bytes: number }
   | { readonly do: "end" }
   | { readonly do: "digest"; readonly file: Blob };
 
 export type VaultAnswer =
-  | { readonly did: "wrote"; readonly bytes: number }
+  | { readonly did: "wrote"; readonly buffer: ArrayBuffer; readonly bytes: number }
   | { readonly did: "end"; readonly file: Blob; readonly sha256: string }
   | { readonly did: "digest"; readonly sha256: string }
   | { readonly did: "fail"; readonly why: "full" | "broken" };
@@ -32,14 +34,8 @@ interface Handle extends FileSystemFileHandle {
   createSyncAccessHandle?: () => Promise<Access>;
 }
 
-const BLOCK_BYTES = 1024 * 1024;
-/** A digest is awaited at the end only: read in steps that leave the disk to the others. */
-const READ_BYTES = 1024 * 1024;
-
-const block = new Uint8Array(BLOCK_BYTES);
 const hash = sha256.create();
 const blobs: Blob[] = [];
-let filled = 0;
 let at = 0;
 let handle: Handle | null = null;
 let access: Access | null = null;
@@ -60,30 +56,16 @@ async function open(folder: string, name: string): Promise<void> {
   }
 }
 
-function put(piece: Uint8Array): void {
-  let rest = piece;
-  while (rest.length > 0) {
-    const some = rest.subarray(0, BLOCK_BYTES - filled);
-    block.set(some, filled);
-    filled += some.length;
-    rest = rest.subarray(some.length);
-    if (filled === BLOCK_BYTES) flush();
-  }
-}
-
-function flush(): void {
-  if (filled === 0) return;
-  const full = block.subarray(0, filled);
-  hash.update(full);
-  if (access === null) blobs.push(new Blob([full]));
-  else if (access.write(full, { at }) < filled) throw new DOMException("", "QuotaExceededError");
-  at += filled;
-  answer({ did: "wrote", bytes: filled });
-  filled = 0;
+function put(buffer: ArrayBuffer, bytes: number): void {
+  const block = new Uint8Array(buffer, 0, bytes);
+  hash.update(block);
+  if (access === null) blobs.push(new Blob([block]));
+  else if (access.write(block, { at }) < bytes) throw new DOMException("", "QuotaExceededError");
+  at += bytes;
+  postMessage({ did: "wrote", buffer, bytes } satisfies VaultAnswer, { transfer: [buffer] });
 }
 
 async function end(): Promise<void> {
-  flush();
   access?.flush();
   access?.close();
   const file = access === null || handle === null ? new Blob(blobs) : await handle.getFile();
@@ -92,9 +74,7 @@ async function end(): Promise<void> {
 }
 
 async function digest(file: Blob): Promise<void> {
-  for (let from = 0; from < file.size; from += READ_BYTES) {
-    hash.update(new Uint8Array(await file.slice(from, from + READ_BYTES).arrayBuffer()));
-  }
+  for await (const some of blocksOf(file, 0)) hash.update(some);
   answer({ did: "digest", sha256: bytesToHex(hash.digest()) });
 }
 
@@ -102,8 +82,8 @@ async function obey(request: VaultRequest): Promise<void> {
   switch (request.do) {
     case "open":
       return open(request.folder, request.name);
-    case "piece":
-      put(new Uint8Array(request.piece));
+    case "block":
+      put(request.buffer, request.bytes);
       return;
     case "end":
       return end();
