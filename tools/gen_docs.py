@@ -28,7 +28,7 @@ from moim.live.audience import EVENTS_HELD
 from moim.meeting import conduct, frames, images, membership, messages, model, text, tracks
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
 from moim.meeting.feature import Command, Event, Feature, Frozen
-from moim.meeting.features import FEATURES
+from moim.meeting.features import FEATURES, file
 from moim.meeting.ids import Identity, Role, ShareMode, Source
 from moim.meeting.passing import PASSING, Passing
 from moim.meeting.queries import QUERIES, History, Query
@@ -361,6 +361,7 @@ def limits_block() -> str:
         "people who react to a message": messages.REACTORS_MOST,
         "messages in one answer to `chat.search`": FOUND_MOST,
         "images of one person waiting to be sent": images.IMAGES_WAITING,
+        "files of one room": file.FILES_OF_A_ROOM,
         "events behind which `sync` answers with a snapshot": EVENTS_HELD,
         "passing commands a second that one connection may send for long": f"{SIGNALS.per_s:g}",
         "passing commands that one connection may send at once": f"{SIGNALS.burst:g}",
@@ -369,7 +370,7 @@ def limits_block() -> str:
     rows += [f"| {what} | {most} | fixed |" for what, most in fixed.items()]
     settings = (
         "max_participants grace_s away_grace_s image_max_bytes image_max_pixels "
-        "room_images_max_bytes commands_per_s commands_burst command_max_bytes app_events_per_s "
+        "room_images_max_bytes file_max_bytes room_files_max_bytes commands_per_s commands_burst command_max_bytes app_events_per_s "
         "app_events_burst app_event_max_bytes app_event_max_depth connections_per_address"
     )
     for field in settings.split():
