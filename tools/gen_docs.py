@@ -370,8 +370,9 @@ def limits_block() -> str:
     rows += [f"| {what} | {most} | fixed |" for what, most in fixed.items()]
     settings = (
         "max_participants grace_s away_grace_s image_max_bytes image_max_pixels "
-        "room_images_max_bytes file_max_bytes room_files_max_bytes commands_per_s commands_burst command_max_bytes app_events_per_s "
-        "app_events_burst app_event_max_bytes app_event_max_depth connections_per_address"
+        "room_images_max_bytes file_max_bytes room_files_max_bytes commands_per_s commands_burst "
+        "command_max_bytes app_events_per_s app_events_burst app_event_max_bytes "
+        "app_event_max_depth connections_per_address"
     )
     for field in settings.split():
         what = (Settings.model_fields[field].description or "").rstrip(".")

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, FilePayload, async_playwright
 
 from tests.browser.chromium import launch
 from tests.browser.party import Party
@@ -34,6 +34,7 @@ LOOKS = [
 ]
 PANELS = {
     "chat": "chat-button",
+    "files": "files-button",
     "people": "people-button",
     "invite": "invite-menu-button",
     "details": "details-button",
@@ -95,6 +96,8 @@ class Album:
             await self._press(mina, testid)
             if panel == "chat":
                 await self._talk(mina, jun)
+            elif panel == "files":
+                await self._share(mina, jun)
             await self._take(mina, panel)
             await mina.page.get_by_test_id("panel-close").click()
 
@@ -113,9 +116,23 @@ class Album:
         await jun.page.get_by_test_id("chat-input").fill("One minute, I am making tea.")
         await jun.page.get_by_test_id("chat-input").press("Enter")
 
+    async def _share(self, mina: Person, jun: Person) -> None:
+        """One file that is kept, and one that Mina is asked about."""
+        await jun.page.get_by_test_id("panel-close").click()
+        await jun.page.get_by_test_id("files-button").click()
+        given = jun.page.get_by_test_id("files-input")
+        await given.set_input_files(_file("회의록.pdf", 240_000))
+        await mina.page.get_by_test_id("file-kept").wait_for()
+        await given.set_input_files(_file("tea-in-the-garden.mp4", 24_000_000))
+        await mina.page.get_by_test_id("file-accept").wait_for()
+
     async def _take(self, person: Person, name: str, *, whole: bool = False) -> None:
         await person.page.wait_for_timeout(SETTLED_MS)
         await person.page.screenshot(path=self._folder / f"{name}.png", full_page=whole)
+
+
+def _file(name: str, size: int) -> FilePayload:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": bytes(size)}
 
 
 async def album(browser: Browser, folder: Path, locale: str, options: dict[str, Any]) -> None:

@@ -2,13 +2,13 @@
 
 import base64
 import io
-import re
 from urllib.parse import urljoin
 
 import pytest
 from PIL import Image
-from playwright.async_api import Locator, expect
+from playwright.async_api import FilePayload, Locator, Route, expect
 
+from tests.browser import axe
 from tests.browser.chatting import field, messages, open_chat, two_who_write, write, writer
 from tests.browser.party import Party
 from tests.browser.person import Person
@@ -88,16 +88,89 @@ async def test_a_dropped_picture_needs_no_words(party: Party, room: Links) -> No
     await expect(shown).to_have_attribute("alt", "Picture from Mina")
 
 
-async def test_a_file_dropped_beside_the_chat_does_not_take_the_call_s_place(
+async def test_a_file_that_is_no_picture_is_given_to_the_call(party: Party, room: Links) -> None:
+    mina = await writer(party, room, "Mina")
+    target = mina.page.get_by_test_id("chat-list")
+    assert await give(target, "dragover", b"%PDF-1.7", "application/pdf")
+    assert await give(target, "drop", b"%PDF-1.7", "application/pdf")
+    await expect(mina.page.get_by_test_id("file-kept")).to_have_count(1)
+    await open_chat(mina)
+    assert await give(field(mina), "paste", b"%PDF-1.7", "application/pdf")
+    await expect(mina.page.get_by_test_id("file-kept")).to_have_count(2)
+
+
+async def test_a_picture_is_seen_in_small_before_it_is_there(party: Party, room: Links) -> None:
+    mina, jun = await two_who_write(party, room)
+    held: list[Route] = []
+    await jun.page.route("**/images/F_*", lambda route: held.append(route))
+    await give(field(mina), "paste", picture(size=(640, 400)))
+    await expect(attachment(mina)).to_have_attribute("data-state", "ready")
+    await write(mina, "the garden")
+    thumbnail = jun.page.get_by_test_id("message-thumbnail")
+    await expect(thumbnail).to_be_visible()
+    drawn = """(canvas) => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return [canvas.width, canvas.height, new Set(data).size];
+    }"""
+    width, height, colours = await thumbnail.evaluate(drawn)
+    assert width * height <= 3400
+    assert abs(width / height - 1.6) < 0.1
+    assert colours > 10
+    for route in held:
+        await route.continue_()
+    await expect(thumbnail).to_have_count(0)
+    shown = messages(jun, "saved").get_by_test_id("message-image")
+    assert await shown.evaluate("(image) => image.naturalWidth") == 640
+
+
+async def test_a_picture_is_looked_at_large_by_keyboard_and_by_wheel(
     party: Party, room: Links
 ) -> None:
     mina = await writer(party, room, "Mina")
-    for place in ("tile", "chat-list"):
-        target = mina.page.get_by_test_id(place).first
-        assert await give(target, "dragover", b"%PDF-1.7", "application/pdf")
-        assert await give(target, "drop", b"%PDF-1.7", "application/pdf")
-    # On the chat it is refused in words.
-    await expect(attachment(mina).get_by_role("alert")).to_contain_text(re.compile("JPEG, PNG"))
+    await give(field(mina), "paste", picture())
+    await expect(attachment(mina)).to_have_attribute("data-state", "ready")
+    await write(mina, "the garden")
+    opener = mina.page.get_by_test_id("message-image-open")
+    await opener.focus()
+    await mina.page.keyboard.press("Enter")
+    viewer = mina.page.get_by_test_id("image-viewer")
+    await expect(viewer).to_have_accessible_name("the garden")
+    await expect(viewer).to_have_attribute("data-zoom", "1.00")
+    assert await axe.violations(mina.page) == []
+    await mina.page.keyboard.press("+")
+    await expect(viewer).to_have_attribute("data-zoom", "1.25")
+    await mina.page.keyboard.press("ArrowRight")
+    moved = await viewer.locator("img").evaluate("(image) => image.style.transform")
+    assert moved.startswith("translate(-80px")
+    await mina.page.keyboard.press("0")
+    await expect(viewer).to_have_attribute("data-zoom", "1.00")
+    await mina.page.mouse.move(640, 400)
+    await mina.page.mouse.wheel(0, -500)
+    await expect(viewer).to_have_attribute("data-zoom", "2.72")
+    # The call's own keys do nothing here.
+    await mina.page.keyboard.press("c")
+    await mina.page.keyboard.press("Escape")
+    await expect(viewer).to_have_count(0)
+    await expect(field(mina)).to_be_visible()
+    await expect(opener).to_be_focused()
+
+
+async def test_a_phone_takes_a_picture_with_its_camera(party: Party, room: Links) -> None:
+    mina = await party.person(devices=(), phone=True)
+    await mina.open(room.guest)
+    await mina.join("Mina")
+    await open_chat(mina)
+    camera = mina.page.get_by_test_id("chat-camera-file")
+    assert await camera.get_attribute("capture") == "environment"
+    async with mina.page.expect_file_chooser() as choosing:
+        await mina.page.get_by_test_id("chat-camera").click()
+    chosen: FilePayload = {
+        "name": "photo.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": picture("JPEG"),
+    }
+    await (await choosing.value).set_files(chosen)
+    await expect(attachment(mina)).to_have_attribute("data-state", "ready")
 
 
 @pytest.mark.parametrize(
