@@ -26,6 +26,8 @@ class RoomsInMemory:
     files: list[tuple[Identity, str, File]] = field(default_factory=list)
     barred: set[Identity] = field(default_factory=set)
     broken: Exception | None = None
+    deaf: Exception | None = None
+    """What is raised when a room should be told of a file."""
 
     async def create(self, owner: Identity, name: str, *, listed: bool) -> RoomMade:
         ids = RandomIds()
@@ -103,8 +105,8 @@ class RoomsInMemory:
         return "Mina"
 
     async def share_file(self, room: RoomId, owner: Identity, name: str, file: File) -> None:
-        if self.broken:
-            raise self.broken
+        if self.deaf:
+            raise self.deaf
         assert room in {card.id for card in self.cards.values()}
         if owner in self.barred:
             raise Refused(ErrorCode.BARRED)

@@ -296,18 +296,12 @@ async def test_a_file_that_could_not_be_checked_waits_until_it_can(build: Build,
 
 
 async def test_a_killed_server_tells_of_a_whole_file_after_its_next_start(mina: Uploader) -> None:
-    rooms = mina.house.rooms
     place = await mina.begun(3)
-
-    async def killed(*_: object) -> None:
-        raise Unavailable(ErrorCode.SERVER_STOPPING)
-
-    desk = mina.house.site.files
-    announce = desk._announcer.share_file
-    desk._announcer.share_file = killed  # type: ignore[method-assign]
+    rooms = mina.house.rooms
+    rooms.deaf = Unavailable(ErrorCode.SERVER_STOPPING)
     assert (await mina.piece(place, 0, b"123")).status_code == 503
-    desk._announcer.share_file = announce  # type: ignore[method-assign]
     assert rooms.files == []
+    rooms.deaf = None
     await mina.after_a_crash().sweep()
     await mina.after_a_crash().sweep()
     assert len(rooms.files) == 1

@@ -1,5 +1,6 @@
 import Paperclip from "@lucide/svelte/icons/paperclip";
 import type { Feature } from "../../app/feature.ts";
+import { Thumbnails } from "../../app/thumbnails.svelte.ts";
 import * as m from "../../paraglide/messages.js";
 import { Files } from "./files.svelte.ts";
 
@@ -59,6 +60,10 @@ export const files: Feature = {
       press: (call) => call.panels.toggle("files"),
     },
   ],
-  start: (call) => takeWhatComes(call.have(Files)),
+  start: (call) => {
+    // From the beginning: a picture in small comes before the message that shows it.
+    call.have(Thumbnails);
+    return takeWhatComes(call.have(Files));
+  },
   unread: (call) => call.have(Files).unread,
 };
