@@ -163,12 +163,7 @@ export class Files {
     if (size <= UNASKED_BYTES) {
       one.accept();
       this.#call.notices.say(m.files_comes({ name: who, file: name }));
-    } else {
-      this.#call.notices.show(m.files_offered({ name: who, file: name }), {
-        topic: `files ${from}`,
-        button: { label: m.files_open(), press: () => this.#call.panels.show("files") },
-      });
-    }
+    } else this.#tell(from, m.files_offered({ name: who, file: name }));
   }
 
   #cameBack(identity: string): void {
@@ -180,11 +175,15 @@ export class Files {
 
   #announce(identity: string, name: string, file: string): void {
     if (identity === this.#call.seat.identity) return;
-    const said = m.files_shared({ name, file });
+    this.#tell(identity, m.files_shared({ name, file }));
+  }
+
+  /** Shown to who does not see the list anyway. */
+  #tell(about: string, said: string): void {
     if (this.#call.panels.open === "files" && !document.hidden) this.#call.notices.say(said);
     else {
       this.#call.notices.show(said, {
-        topic: `files ${identity}`,
+        topic: `files ${about}`,
         button: { label: m.files_open(), press: () => this.#call.panels.show("files") },
       });
     }
