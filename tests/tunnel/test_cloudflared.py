@@ -40,12 +40,14 @@ def started(log: Path) -> tuple[int, str]:
 
 
 def is_running(pid: int) -> bool:
+    state = Path(f"/proc/{pid}/stat")
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat")
-    return not state.exists() or state.read_text(encoding="utf-8").rpartition(")")[2][1] != "Z"
+        if not state.exists():
+            return True
+        return state.read_text(encoding="utf-8").rpartition(")")[2][1] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False  # it may end between one look and the next
 
 
 async def test_its_address_is_the_tunnels_and_it_ends_with_it(log: Path) -> None:
