@@ -288,11 +288,7 @@ def _end(room: Room) -> Iterable[Event]:
 
 def _rename(room: Room, actor: Identity, rename: Rename) -> Iterable[Event]:
     whom = rename.identity or actor
-    if whom == actor:
-        seat = room.present(actor)
-    else:
-        room.demand_host(actor)
-        seat = room.target(whom)
+    seat = room.oneself_or_as_host(actor, whom)
     if seat.name == rename.name:
         return ()
     return (ParticipantRenamed(identity=whom, name=rename.name),)

@@ -116,6 +116,16 @@ class Room(Frozen):
         if not self.is_host(identity):
             raise Refused(ErrorCode.NOT_HOST)
 
+    def oneself_or_as_host(self, actor: Identity, whom: Identity) -> Participant:
+        """The seat of `whom` for what everybody may do to themselves, and a host to others.
+
+        Raises: `not_present`, `not_host`, `participant_unknown`.
+        """
+        if whom == actor:
+            return self.present(actor)
+        self.demand_host(actor)
+        return self.target(whom)
+
     def with_participant(self, changed: Participant) -> "Room":
         """The room with one seat changed in its place."""
         seats = tuple(changed if p.identity == changed.identity else p for p in self.participants)

@@ -7,20 +7,18 @@ file. Whatever blocks runs in a thread; a failing disk is told by `storage_full`
 """
 
 import asyncio
-import errno
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from moim.meeting.errors import ErrorCode, Refused, Unavailable
+from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.ids import FileId, RoomId
+from moim.storage.disk import disk_failures, sync_folder
 
 UNFINISHED: Final = ".part"
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # An id is a part of a path: nothing else may become one.
 _ID: Final = re.compile(r"(RM|F)_[A-Za-z0-9_-]{8,60}")
 _BLOCK_BYTES: Final = 1024 * 1024
@@ -139,7 +137,7 @@ class FileParts:
             with part.open("r+b") as file:
                 os.fsync(file.fileno())
             part.replace(whole)
-            _sync_folder(whole.parent)
+            sync_folder(whole.parent)
 
     def _delete(self, paths: Sequence[Path]) -> None:
         with disk_failures():
@@ -158,24 +156,3 @@ class FileParts:
                 and _ID.fullmatch(path.name.removesuffix(UNFINISHED))
                 and path.stat().st_mtime < at_s
             ]
-
-
-@contextmanager
-def disk_failures() -> Iterator[None]:
-    """Calls by our names what a disk can do. Raises: `storage_full`, `storage_failed`."""
-    try:
-        yield
-    except OSError as error:
-        code = ErrorCode.STORAGE_FULL if error.errno in _FULL else ErrorCode.STORAGE_FAILED
-        raise Unavailable(code, str(error)) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    # The new name is durable only with its folder. Windows cannot open one, and needs it not.
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

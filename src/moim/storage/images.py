@@ -5,7 +5,6 @@ full disk leaves half of one. Everything that touches the disk runs in a thread.
 """
 
 import asyncio
-import errno
 import os
 import re
 import threading
@@ -16,8 +15,8 @@ from pathlib import Path
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
 from moim.meeting.ids import FileId, RoomId
 from moim.meeting.images import MediaType
+from moim.storage.disk import disk_failures, sync_folder
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # An id is a part of a path: nothing else may become one.
 _ID = re.compile(r"(RM|F)_[A-Za-z0-9_-]{8,60}")
 _UNFINISHED = ".part"
@@ -123,16 +122,11 @@ class ImageStore:
 
     def _keep(self, path: Path, data: bytes) -> None:
         # One writer at a time, so that two uploads cannot both take the last of a quota.
-        with self._writing:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                if _taken(path.parent) + len(data) > self._room_max_bytes:
-                    raise Refused(ErrorCode.QUOTA_REACHED)
-                _write_whole(path, data)
-            except OSError as error:
-                full = error.errno in _FULL
-                code = ErrorCode.STORAGE_FULL if full else ErrorCode.STORAGE_FAILED
-                raise Unavailable(code, str(error)) from error
+        with self._writing, disk_failures():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if _taken(path.parent) + len(data) > self._room_max_bytes:
+                raise Refused(ErrorCode.QUOTA_REACHED)
+            _write_whole(path, data)
 
     def _find(self, room: RoomId, file_id: FileId) -> StoredImage:
         path = self._path(room, file_id)
@@ -171,15 +165,4 @@ def _write_whole(path: Path, data: bytes) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    # The new name is durable only with its folder. Windows cannot open one, and needs it not.
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

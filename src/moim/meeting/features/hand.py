@@ -57,11 +57,7 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
             return () if actor in queue else (HandRaised(identity=actor),)
         case LowerHand(identity=identity):
             whom = identity or actor
-            if whom == actor:
-                room.present(actor)
-            else:
-                room.demand_host(actor)
-                room.target(whom)
+            room.oneself_or_as_host(actor, whom)
             return (HandLowered(identity=whom, by=actor),) if whom in queue else ()
         case _:
             raise AssertionError(f"not a command of hands: {command!r}")

@@ -57,11 +57,7 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
             return () if actor in already else (RecordingStarted(identity=actor),)
         case StopRecording(identity=identity):
             whom = identity or actor
-            if whom == actor:
-                room.present(actor)
-            else:
-                room.demand_host(actor)
-                room.target(whom)
+            room.oneself_or_as_host(actor, whom)
             return (RecordingStopped(identity=whom, by=actor),) if whom in already else ()
         case _:
             raise AssertionError(f"not a command of recordings: {command!r}")
