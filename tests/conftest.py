@@ -1,8 +1,14 @@
-"""What `moim sfu` says before anything else is imported holds for its tests in this process, too:
-the library reads its longest request line once, and other tests import it first."""
+"""The library that reads request lines looks once, when it is imported, how long one may be; other
+tests import it before those of the SFU. What `moim sfu` says before that import is said here, for
+this process alone: the servers that tests start are to say it themselves.
+"""
 
+import importlib
 import os
 
 from moim.sfu_server import LINE_LENGTH_VARIABLE, REQUEST_LINE_BYTES
 
-os.environ.setdefault(LINE_LENGTH_VARIABLE, str(REQUEST_LINE_BYTES))
+if LINE_LENGTH_VARIABLE not in os.environ:
+    os.environ[LINE_LENGTH_VARIABLE] = str(REQUEST_LINE_BYTES)
+    importlib.import_module("websockets.http11")
+    del os.environ[LINE_LENGTH_VARIABLE]
