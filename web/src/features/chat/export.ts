@@ -1,4 +1,5 @@
 import { ApiError, type Caller } from "../../app/api.ts";
+import { download } from "../../app/download.ts";
 import { codeOf } from "../../app/refusals.ts";
 
 /**
@@ -24,11 +25,5 @@ export async function exportChat(
     const said = (await answer.json().catch(() => null)) as { error?: unknown } | null;
     throw new ApiError(codeOf(said?.error));
   }
-  const file = URL.createObjectURL(await answer.blob());
-  const link = document.createElement("a");
-  link.href = file;
-  link.download = `${slug}.${ending}`;
-  link.click();
-  // The browser takes the file over a moment later.
-  setTimeout(() => URL.revokeObjectURL(file), 60_000);
+  download(await answer.blob(), `${slug}.${ending}`);
 }

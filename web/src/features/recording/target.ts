@@ -1,3 +1,5 @@
+import { download } from "../../app/download.ts";
+
 /** Where a recording goes while it is made: a file that one chose, or the browser's own disk. */
 export interface Target {
   /** Appends; resolves when it is written. @throws DOMException QuotaExceededError on a full disk. */
@@ -43,17 +45,7 @@ export async function openTarget(name: string, type: string): Promise<Target> {
     write: (piece) => file.write(piece),
     finish: async () => {
       await file.close();
-      offer(await handle.getFile(), name);
+      download(await handle.getFile(), name);
     },
   };
-}
-
-function offer(file: File, name: string): void {
-  const address = URL.createObjectURL(file);
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  // The download reads the file after the click; a minute later it has begun everywhere.
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
