@@ -30,11 +30,8 @@ ARGUMENTS = [
     "--disable-renderer-backgrounding",
 ]
 
-# Runs in each page before its own program. The connections are kept so that a test can ask them
-# for their statistics; the camera is asked for small pictures, whatever the program would like.
-# The second of Chromium's fake cameras measures depth, which no call can send: it is left out.
-PREPARE = """
-(() => {
+# The connections of a page are kept, so that a test can ask them for their statistics.
+KEEP_PEERS = """
   const peers = [];
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class RTCPeerConnection extends Native {
@@ -44,6 +41,14 @@ PREPARE = """
     }
   };
   Object.defineProperty(window, "testPeers", { value: peers });
+"""
+
+# Runs in each page before its own program, which is given small pictures of the camera whatever it
+# would like.
+# The second of Chromium's fake cameras measures depth, which no call can send: it is left out.
+PREPARE = """
+(() => {
+KEEP_PEERS
   const devices = navigator.mediaDevices;
   if (!devices) return;
   const list = devices.enumerateDevices.bind(devices);
@@ -59,7 +64,7 @@ PREPARE = """
     return ask({ ...wish, video: { ...kept, ...CAMERA } });
   };
 })();
-""".replace("CAMERA", str(CAMERA))
+""".replace("KEEP_PEERS", KEEP_PEERS).replace("CAMERA", str(CAMERA))
 
 
 def program() -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.browser.chromium import KEEP_PEERS
 from tests.browser.person import until
 
 START_S: Final = 60.0
@@ -42,15 +43,7 @@ PREFERENCES: Final[Mapping[str, object]] = {
 # As in `chromium.PREPARE`: connections that a test can ask, and a small camera.
 PREPARE: Final = """
 () => {
-  const peers = [];
-  const Native = window.RTCPeerConnection;
-  window.RTCPeerConnection = class RTCPeerConnection extends Native {
-    constructor(...given) {
-      super(...given);
-      peers.push(this);
-    }
-  };
-  Object.defineProperty(window, "testPeers", { value: peers });
+KEEP_PEERS
   window.testErrors = [];
   addEventListener("error", (event) => window.testErrors.push(String(event.message)));
   addEventListener("unhandledrejection", (event) => window.testErrors.push(String(event.reason)));
@@ -64,7 +57,7 @@ PREPARE: Final = """
     return ask({ ...wish, video: { ...kept, width: 320, height: 180, frameRate: 10 } });
   };
 }
-"""
+""".replace("KEEP_PEERS", KEEP_PEERS)
 
 
 class BidiError(Exception):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.real_server import RealServer
+
 START_S = 60.0
 
 
@@ -31,18 +33,16 @@ def free_port() -> int:
     raise RuntimeError("no free port")
 
 
-class MoimServer:
+class MoimServer(RealServer):
     """One server and its data folder; the address stays the same over `kill()` and `start()`."""
 
     # How it is started, in a folder of its own.
     program: Sequence[str] = (sys.executable, "-m", "moim")
 
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
+        super().__init__(folder, "moim.log")
         self.port = free_port()
-        self.log = folder / "moim.log"
         self._settings = dict(settings or {})
-        self._process: asyncio.subprocess.Process | None = None
 
     @property
     def origin(self) -> str:
@@ -62,35 +62,13 @@ class MoimServer:
         # Whatever MOIM_* the developer has set is for the developer's own server.
         plain = {key: value for key, value in os.environ.items() if not key.startswith("MOIM_")}
         own = {"MOIM_DATA_DIR": str(self.folder / "data"), "MOIM_PORT": str(self.port)}
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.program,
-                cwd=self.folder,
-                env={**plain, **own, **self._settings},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+        async with httpx.AsyncClient() as browser:
+            await self._launch(
+                self.program,
+                {**plain, **own, **self._settings},
+                lambda: self._answers(browser),
+                START_S,
             )
-        try:
-            async with asyncio.timeout(START_S), httpx.AsyncClient() as browser:
-                while not await self._answers(browser):
-                    if self._process.returncode is not None:
-                        break
-                    await asyncio.sleep(0.03)
-        except TimeoutError:
-            pass
-        else:
-            if self._process.returncode is None:
-                return
-        raise RuntimeError(f"moim did not start:\n{self.said()}")
-
-    async def kill(self) -> None:
-        """As if the power had gone: SIGKILL, nothing is closed or written any more."""
-        if self._process is not None:
-            if self._process.returncode is None:
-                self._process.kill()
-            await self._process.wait()
-            self._process = None
 
     def pause(self) -> None:
         """It stays connected and answers nothing, until it is killed."""
@@ -112,9 +90,6 @@ class MoimServer:
         """Killed and started again, over the same data on the same port."""
         await self.kill()
         await self.start()
-
-    def said(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace")
 
     async def create_room(self, name: str = "Friday tea", *, listed: bool = False) -> "Links":
         """Creates a room as a browser without JavaScript would."""

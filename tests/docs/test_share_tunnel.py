@@ -3,11 +3,8 @@
 There localhost.run is a stand-in that speaks as it does, and tunnels.example.org is ours.
 """
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,47 +13,30 @@ from typer.testing import CliRunner
 from moim.cli import app
 from moim.tunnel.client.places import place
 from moim.tunnel.server.limits import Limits
-from tests.programs import need, need_namespaces
+from tests.https import private_network
 
 ROOT = Path(__file__).parents[2]
 LAPTOP, SERVER = (ROOT / "docs" / "share" / f"{name}.md" for name in ("laptop", "tunnel-server"))
 PATIENCE_S = 240
-_SETUP = 'ip link set lo up && mount --bind "$1" /etc/hosts && shift && exec "$@"'
 
 
 def block(page: Path, name: str) -> list[list[str]]:
     """The commands of the block after `<!-- test: NAME -->`, as words."""
-    text = page.read_text(encoding="utf-8")
-    found = re.search(rf"<!-- test: {name} -->\n```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    assert found is not None, f"{page.name} has no block {name}"
-    return [shlex.split(line) for line in found[1].splitlines()]
+    text = private_network.block(str(page.relative_to(ROOT)), name)
+    return [shlex.split(line) for line in text.splitlines()]
 
 
 @pytest.mark.network
 def test_the_commands_of_the_pages_lead_from_a_laptop_to_the_world(tmp_path: Path) -> None:
-    need("ip")
-    need_namespaces()
     names = ("localhost", "localhost.run", "tunnels.example.org", "mina.tunnels.example.org")
-    hosts = tmp_path / "hosts"
-    hosts.write_text("".join(f"127.0.0.1 {name}\n" for name in names), encoding="utf-8")
-    apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    if subprocess.run([*apart, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("mount and process namespaces are not allowed here")
-    program = [sys.executable, "-m", "tests.docs.programs.from_a_laptop", str(tmp_path)]
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("MOIM_")}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{ours['PATH']}:/usr/sbin:/sbin"
-    done = subprocess.run(
-        [*apart, "sh", "-ec", _SETUP, "sh", str(hosts), *program],
-        cwd=ROOT,
-        env={**ours, "PATH": path, "HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE_S,
-        check=False,
+    said = private_network.run_alone(
+        tmp_path,
+        "tests.docs.programs.from_a_laptop",
+        str(tmp_path),
+        hosts=dict.fromkeys(names, "127.0.0.1"),
+        patience_s=PATIENCE_S,
     )
-    assert done.returncode == 0, done.stdout
-    assert "all is well" in done.stdout
+    assert "all is well" in said
 
 
 @pytest.mark.parametrize("name", ["other-stun", "other-places", "any-server"])

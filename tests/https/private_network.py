@@ -22,7 +22,13 @@ exec "$@"
 """
 
 
-def run_alone(folder: Path, program: str, *arguments: str, hosts: Mapping[str, str]) -> str:
+def run_alone(
+    folder: Path,
+    program: str,
+    *arguments: str,
+    hosts: Mapping[str, str],
+    patience_s: float = PATIENCE_S,
+) -> str:
     """Run a module of the tests in new namespaces; whatever it started ends with it.
 
     Gives what it printed; fails with all of it when it fails.
@@ -44,7 +50,7 @@ def run_alone(folder: Path, program: str, *arguments: str, hosts: Mapping[str, s
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=patience_s,
         check=False,
     )
     assert done.returncode == 0, done.stdout

@@ -12,22 +12,21 @@ import aiohttp
 from livekit import api
 
 from tests.browser.server import free_port
+from tests.real_server import RealServer
 
 START_S = 30.0
 KEY, SECRET = "devkey", "secret"
 
 
-class SfuServer:
+class SfuServer(RealServer):
     """One server; its addresses stay the same over `kill()` and `start()`."""
 
     def __init__(self, folder: Path, yaml: str = "") -> None:
-        self.folder = folder
+        super().__init__(folder, "sfu.log")
         self.port = free_port()
-        self.log = folder / "sfu.log"
         self._config = folder / "sfu.yaml"
         lines = [f"port: {self.port}", f"rtc: {{udp_port: {free_port()}}}", yaml]
         self._config.write_text("\n".join(lines), encoding="utf-8")
-        self._process: asyncio.subprocess.Process | None = None
 
     @property
     def url(self) -> str:
@@ -53,35 +52,9 @@ class SfuServer:
             for key, value in os.environ.items()
             if not key.startswith(("MOIM_", "LIVEKIT_"))
         }
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "moim", "sfu", "--dev", "--config", str(self._config)),
-                cwd=self.folder,
-                env=plain,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            async with asyncio.timeout(START_S), aiohttp.ClientSession() as http:
-                while not await self._answers(http):
-                    if self._process.returncode is not None:
-                        break
-                    await asyncio.sleep(0.03)
-        except TimeoutError:
-            pass
-        else:
-            if self._process.returncode is None:
-                return
-        raise RuntimeError(f"the server did not start:\n{self.said()}")
-
-    async def kill(self) -> None:
-        """As if the power had gone."""
-        if self._process is not None:
-            if self._process.returncode is None:
-                self._process.kill()
-            await self._process.wait()
+        program = (sys.executable, "-m", "moim", "sfu", "--dev", "--config", str(self._config))
+        async with aiohttp.ClientSession() as http:
+            await self._launch(program, plain, lambda: self._answers(http), START_S)
 
     async def stop(self) -> int:
         """Ask it to stop, and give its exit code."""
@@ -89,9 +62,6 @@ class SfuServer:
         self._process.send_signal(signal.SIGINT)
         async with asyncio.timeout(START_S):
             return await self._process.wait()
-
-    def said(self) -> str:
-        return self.log.read_text(encoding="utf-8", errors="replace")
 
     def check_log(self) -> None:
         """Fail for anything that the server reported as an error, or let slip."""
