@@ -16,6 +16,9 @@ TRACKS = """
 """
 # Comfort noise in a second; the beep of the fake microphone has a thousand times as much.
 SILENCE = 1e-5
+# Chromium's meter lets go slowly: each 100 ms it shows a sixteenth of the energy before. What a
+# loud beep leaves is below SILENCE after five of them, however still the track itself is.
+METER_TAIL_MS = 500
 CONNECTIONS = "() => testPeers.filter((p) => p.connectionState === 'connected').length"
 MADE = "() => testPeers.length"
 
@@ -41,7 +44,7 @@ async def become_host(person: Person, room: Links) -> None:
 
 async def quiet(person: Person, seconds: float = 1.0) -> bool:
     """Whether nothing is heard for a while."""
-    await person.page.wait_for_timeout(300)  # for what was on its way
+    await person.page.wait_for_timeout(300 + METER_TAIL_MS)  # 300 for what was on its way
     before = await person.sound()
     await person.page.wait_for_timeout(seconds * 1000)
     after = await person.sound()
