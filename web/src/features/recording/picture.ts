@@ -7,10 +7,25 @@ const FRAMES_PER_S = 15;
 const LABEL_PX = 22;
 const MARGIN_PX = 10;
 
+function inks(): Record<"ground" | "tile" | "text" | "label" | "labelText" | "font", string> {
+  const style = getComputedStyle(document.documentElement);
+  const of = (token: string): string => style.getPropertyValue(token);
+  return {
+    ground: of("--call-ground"),
+    tile: of("--call-tile"),
+    text: of("--call-text"),
+    label: of("--label"),
+    labelText: of("--label-text"),
+    font: of("--font"),
+  };
+}
+
 /** The picture of a recording: the stage as this page lays it out, on a canvas of 1280 x 720. */
 export class Picture {
   readonly stream: MediaStream;
   readonly #canvas: HTMLCanvasElement;
+  /** Read once: the call has one look in both themes. */
+  readonly #ink = inks();
   readonly #timer: ReturnType<typeof setInterval>;
 
   constructor(private readonly call: Call) {
@@ -31,8 +46,7 @@ export class Picture {
     const pen = this.#canvas.getContext("2d");
     const stage = document.querySelector<HTMLElement>('[data-testid="stage"]');
     if (!pen || !stage) return;
-    const style = getComputedStyle(document.documentElement);
-    pen.fillStyle = style.getPropertyValue("--call-ground");
+    pen.fillStyle = this.#ink.ground;
     pen.fillRect(0, 0, WIDTH, HEIGHT);
     const whole = stage.getBoundingClientRect();
     if (whole.width === 0) return;
@@ -43,7 +57,7 @@ export class Picture {
       const box = tile.getBoundingClientRect();
       const x = left + (box.left - whole.left) * scale;
       const y = top + (box.top - whole.top) * scale;
-      this.#tile(pen, tile, x, y, box.width * scale, box.height * scale, style);
+      this.#tile(pen, tile, x, y, box.width * scale, box.height * scale);
     }
   }
 
@@ -54,7 +68,6 @@ export class Picture {
     y: number,
     width: number,
     height: number,
-    style: CSSStyleDeclaration,
   ): void {
     const identity = tile.dataset["identity"] ?? "";
     const name = this.call.nameOf(identity);
@@ -63,7 +76,7 @@ export class Picture {
     pen.beginPath();
     pen.roundRect(x, y, width, height, 12);
     pen.clip();
-    pen.fillStyle = style.getPropertyValue("--call-tile");
+    pen.fillStyle = this.#ink.tile;
     pen.fillRect(x, y, width, height);
     if (video && video.videoWidth > 0) {
       const cover = tile.dataset["source"] !== "screen_share";
@@ -79,16 +92,16 @@ export class Picture {
       pen.beginPath();
       pen.arc(x + width / 2, y + height / 2, Math.min(width, height) * 0.21, 0, 2 * Math.PI);
       pen.fill();
-      pen.fillStyle = style.getPropertyValue("--call-text");
+      pen.fillStyle = this.#ink.text;
       pen.textAlign = "center";
       pen.textBaseline = "middle";
-      pen.font = `600 ${Math.min(width, height) * 0.15}px ${style.getPropertyValue("--font")}`;
+      pen.font = `600 ${Math.min(width, height) * 0.15}px ${this.#ink.font}`;
       pen.fillText(initialsOf(name), x + width / 2, y + height / 2);
     }
     pen.textAlign = "left";
     pen.textBaseline = "alphabetic";
-    pen.font = `${LABEL_PX * 0.7}px ${style.getPropertyValue("--font")}`;
-    pen.fillStyle = style.getPropertyValue("--label");
+    pen.font = `${LABEL_PX * 0.7}px ${this.#ink.font}`;
+    pen.fillStyle = this.#ink.label;
     const letters = Math.min(pen.measureText(name).width, width - 4 * MARGIN_PX);
     pen.fillRect(
       x + MARGIN_PX,
@@ -96,7 +109,7 @@ export class Picture {
       letters + 2 * MARGIN_PX,
       LABEL_PX,
     );
-    pen.fillStyle = style.getPropertyValue("--label-text");
+    pen.fillStyle = this.#ink.labelText;
     pen.fillText(name, x + 2 * MARGIN_PX, y + height - MARGIN_PX - 6, width - 4 * MARGIN_PX);
     pen.restore();
   }
