@@ -16,6 +16,7 @@ import { CHANNEL_LABEL, CHANNEL_OPTIONS, LOSSY_LABEL, LOSSY_OPTIONS } from "./da
 import { judgeDescription, restartsIce, Tally } from "./negotiation";
 import { pathOf, type StatsMap } from "./path";
 import { Reach } from "./reach";
+import { Reports } from "./reports";
 import { Recovery } from "./recovery";
 import { SilenceWatch } from "./silence";
 import {
@@ -81,6 +82,7 @@ export class MeshPeer {
   private readonly recovery: Recovery;
   private readonly silence: SilenceWatch;
   private readonly reach: Reach;
+  private readonly reports: Reports;
   private readonly tally = new Tally();
   private readonly slots = new Map<Source, Slot>();
   private readonly arrivals = new Map<Source, Arrival>();
@@ -106,6 +108,7 @@ export class MeshPeer {
     private readonly host: PeerHost,
   ) {
     this.pc = new RTCPeerConnection({ ...ways, bundlePolicy: "max-bundle" });
+    this.reports = new Reports(this.pc);
     if (polite) this.holding = setTimeout(() => this.release(true), HOLD_OFFER_MS);
     this.recovery = new Recovery(polite, {
       restart: () => this.restartIce(),
@@ -418,7 +421,7 @@ export class MeshPeer {
   }
 
   private async readPath(looks: number): Promise<void> {
-    const report = await this.stats();
+    const report = await this.reports.ask();
     if (report === null || this.closed) return;
     this.path = pathOf(report as unknown as StatsMap);
     this.host.stateChanged(this);
@@ -487,13 +490,8 @@ export class MeshPeer {
       negotiation: this.tally.read(),
       sends: this.sends(),
       receives: this.receives,
-      report: await this.stats(),
+      report: await this.reports.ask(),
     };
-  }
-
-  private async stats(): Promise<RTCStatsReport | null> {
-    if (this.closed) return null;
-    return this.pc.getStats().catch(() => null);
   }
 
   close(): void {
@@ -504,6 +502,7 @@ export class MeshPeer {
     clearTimeout(this.gathering);
     this.recovery.close();
     this.reach.close();
+    this.reports.close();
     const { pc } = this;
     pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;
     pc.ondatachannel = null;
