@@ -1,13 +1,13 @@
 """A call of two people in one of the networks, from nothing to the end."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.async_api import Playwright
 
-from tests.browser.person import Person
+from tests.browser.person import Person, until
 from tests.browser.server import Links
 from tests.network import certificate
 from tests.network.guests import Guests, connect_ms, enter_timed, way_by_panel
@@ -82,6 +82,22 @@ async def try_call(playwright: Playwright, folder: Path, network: Network) -> Re
         for person in people:
             await person.sees()
             await person.hears()
-        ways = {await way_by_panel(person) for person in people}
+        ways = await _settled(people, network)
         here.check_troubles()
         return Result(ways, await connect_ms(people[1]))
+
+
+async def _settled(people: Sequence[Person], network: Network) -> set[Way]:
+    """The ways that the panels name. A relay may come first until a direct way is found, and each
+    panel learns of it at a moment of its own: what is named in the end counts."""
+    ways: set[Way] = set()
+
+    async def as_designed() -> bool:
+        ways.clear()
+        for person in people:
+            ways.add(await way_by_panel(person))
+        return network.allows(ways)
+
+    with suppress(AssertionError):
+        await until(as_designed, "the way to settle")
+    return ways

@@ -15,8 +15,10 @@ from tests.programs import need, need_namespaces
 pytestmark = pytest.mark.network
 
 ROOT = Path(__file__).parents[2]
+# A job in the background inherits that Ctrl-C is nothing to it.
 PROGRAM = """
-import sys, time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.network.namespaces import Namespace
 Namespace("here")
 print("made", flush=True)
