@@ -5,10 +5,21 @@ this process alone: the servers that tests start are to say it themselves.
 
 import importlib
 import os
+from collections.abc import Iterator
+
+import pytest
 
 from moim.sfu_server import LINE_LENGTH_VARIABLE, REQUEST_LINE_BYTES
+from tests import postgres as postgresql
 
 if LINE_LENGTH_VARIABLE not in os.environ:
     os.environ[LINE_LENGTH_VARIABLE] = str(REQUEST_LINE_BYTES)
     importlib.import_module("websockets.http11")
     del os.environ[LINE_LENGTH_VARIABLE]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgresql.Postgres]:
+    """One PostgreSQL for all tests that are not about what outlives a power cut."""
+    with postgresql.running(durable=False) as server:
+        yield server

@@ -111,6 +111,7 @@ DEPENDENCIES = frozenset(
         ErrorCode.SERVER_STOPPING,
         ErrorCode.STORAGE_FAILED,
         ErrorCode.STORAGE_FULL,
+        ErrorCode.UNAVAILABLE,
     }
 )
 """Not a refusal: trying again may help."""

@@ -123,6 +123,7 @@ async def test_a_command_is_written_once(writer: Writer) -> None:
     assert known == {(MINA, CommandId("c3")): 4}
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_deleted_message_is_nowhere_in_the_files(
     writer: Writer, database: Database
 ) -> None:
@@ -140,6 +141,7 @@ async def test_a_deleted_message_is_nowhere_in_the_files(
     assert [(m.seq, m.text, m.deleted) for m in page] == [(seq, "", True)]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_backup_that_reads_for_long_holds_up_no_deletion(
     writer: Writer, database: Database
 ) -> None:

@@ -10,20 +10,31 @@ from moim.storage import schema
 from moim.storage.database import Database
 from moim.storage.messages import Messages
 from moim.storage.schema import bring_up_to_date
+from tests.postgres import Postgres
 from tests.storage.talk import MINA, TEA
 
 OLD_ROOM = (
     "INSERT INTO room (id, slug, name, listed, locked, people, created_ms, active_ms, seq) "
-    "VALUES ('RM_tea', 'tea', 'Friday tea', 1, 0, 0, 1, 1, 3)"
+    "VALUES ('RM_tea', 'tea', 'Friday tea', TRUE, FALSE, 0, 1, 1, 3)"
 )
 OLD_MESSAGE = (
     "INSERT INTO message (room_id, seq, command_id, author, name, at_ms, text, deleted) "
-    "VALUES ('RM_tea', :seq, 'c', 'u_mina', 'Mina', 1, :text, 0)"
+    "VALUES ('RM_tea', :seq, 'c', 'u_mina', 'Mina', 1, :text, FALSE)"
 )
 
 
 async def test_old_messages_are_indexed(tmp_path: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'moim.db'}")
+    await check(f"sqlite+aiosqlite:///{tmp_path / 'moim.db'}")
+
+
+async def test_old_messages_are_indexed_on_postgresql(postgres: Postgres) -> None:
+    await postgres.do("CREATE DATABASE before_search")
+    await check(postgres.url("before_search"))
+
+
+async def check(url: str) -> None:
+    """Write as the first schema did, migrate, and search."""
+    database = Database(url)
 
     def as_it_was(connection: Connection) -> None:
         config = Config()

@@ -38,6 +38,7 @@ async def test_data_of_a_newer_moim_is_left_alone(database: Database) -> None:
         await schema.bring_up_to_date(database)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_an_older_file_is_copied_before_it_is_changed(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

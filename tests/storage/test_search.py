@@ -99,6 +99,7 @@ async def test_a_search_goes_on_where_the_last_one_ended(
     assert await talk.found("의록 02") == ["회의록 02"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_search_of_a_full_room_reads_an_index_and_no_whole_table(talk: Talk) -> None:
     await talk.do(MINA, SendMessage(text="다음주정기회의"))
     [number] = keys(TEA, ROOM, ["회의"])

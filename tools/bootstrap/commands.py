@@ -98,6 +98,7 @@ def check(_: Sequence[str]) -> int:
 
 def everything(_: Sequence[str]) -> int:
     begun = time.monotonic()
+    debian.ensure_programs()  # before the checks: the journal is tried on PostgreSQL too
     count = _all_checks()
     env = node.environment()
     count += _tried("Web client", node.ensure_client)
@@ -105,7 +106,6 @@ def everything(_: Sequence[str]) -> int:
     processes = checks.pytest("tests of killed processes", "processes", "processes and not browser")
     count += checks.run(processes, env, show=True)
     count += checks.run(checks.pytest("packaging tests", "packaging", "packaging"), env, show=True)
-    debian.ensure_programs()
     chromium: list[Path] = []
     missing = _tried("Chromium", lambda: chromium.append(ensure_chromium()))
     count += missing

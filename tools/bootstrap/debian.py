@@ -17,11 +17,14 @@ from tools.bootstrap.steps import StepFailed, Word, quietly, step
 # The program that a test starts, and the package that brings it.
 PROGRAMS = {
     "caddy": "caddy",
+    "faketime": "faketime",
     "firefox-esr": "firefox-esr",
     "ip": "iproute2",
     "nft": "nftables",
     "nginx": "nginx-light",
     "pebble": "pebble",
+    "postgres": "postgresql",
+    "redis-server": "redis-server",
     "turnserver": "coturn",
 }
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -43,8 +46,11 @@ def ensure_programs() -> None:
 
 
 def find(program: str) -> str | None:
-    """Where a program is; those of the system's folders count, which a plain PATH leaves out."""
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin")
+    """Where a program is; those of the system's folders count, which a plain PATH leaves out, and
+    those of PostgreSQL, of which Debian keeps each version in a folder of its own."""
+    folders = [os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin"]
+    folders += sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
+    return shutil.which(program, path=":".join(folders))
 
 
 def can_install() -> bool:

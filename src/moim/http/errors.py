@@ -82,6 +82,7 @@ AGAIN = frozenset(
         ErrorCode.ROOM_LOCKED,
         ErrorCode.SERVER_STOPPING,
         ErrorCode.STORAGE_FAILED,
+        ErrorCode.UNAVAILABLE,
     }
 )
 RETRY_AFTER_S = {
@@ -89,6 +90,7 @@ RETRY_AFTER_S = {
     ErrorCode.BUSY: "5",
     ErrorCode.FILE_UNSCANNED: "60",
     ErrorCode.SERVER_STOPPING: "5",
+    ErrorCode.UNAVAILABLE: "5",
 }
 
 

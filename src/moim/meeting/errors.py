@@ -68,6 +68,7 @@ class ErrorCode(StrEnum):
     SERVER_STOPPING = "server_stopping"
     STORAGE_FAILED = "storage_failed"
     STORAGE_FULL = "storage_full"
+    UNAVAILABLE = "unavailable"
 
 
 class MoimError(Exception):

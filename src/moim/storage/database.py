@@ -1,12 +1,15 @@
-"""The database: one writer and a few readers on SQLite, a pool on anything else.
+"""The database: one writer and a few readers on SQLite, a pool on PostgreSQL.
 
 On SQLite a commit is on the disk before it returns (WAL with synchronous=FULL), the write lock is
 taken when a transaction begins (BEGIN IMMEDIATE: no upgrade that fails half-way), and what is
-deleted is overwritten (secure_delete).
+deleted is overwritten (secure_delete). On PostgreSQL a commit is on its disk before it returns,
+unless whoever runs it has chosen otherwise; there several servers write.
 """
 
 import asyncio
+import errno
 import json
+import socket
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +20,7 @@ import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from moim.meeting.errors import ErrorCode, Unavailable
@@ -25,6 +29,16 @@ _log = structlog.get_logger("moim.storage")
 READERS = 4
 BUSY_TIMEOUT_MS = 5000
 CHECKPOINT_PATIENCE_MS = 250
+CONNECTIONS = 10
+"""To PostgreSQL, of one server."""
+CONNECT_S = 3
+STATEMENT_S = 10
+_CONTENDED = frozenset({"40001", "40P01"})
+"""Two transactions were in each other's way: serialization failure, deadlock."""
+_DISK_FULL = "53100"
+_AWAY = ("08", "57P", "53")
+"""Beginnings of SQLSTATEs: the connection is gone, it is stopping or starting, it has no room for
+one more. Source: PostgreSQL 15, appendix A."""
 _PRAGMAS = (
     f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}",
     "PRAGMA journal_mode=WAL",
@@ -70,7 +84,18 @@ class Database:
     def _engine(self, begin: str, connections: int) -> AsyncEngine:
         options: dict[str, Any] = {"json_serializer": _compact}
         if not self.sqlite:
-            return create_async_engine(self.url, pool_pre_ping=True, **options)
+            return create_async_engine(
+                self.url,
+                pool_size=CONNECTIONS,
+                max_overflow=0,
+                pool_timeout=STATEMENT_S,
+                connect_args={
+                    "timeout": CONNECT_S,
+                    "command_timeout": STATEMENT_S,
+                    "server_settings": {"application_name": "moim"},
+                },
+                **options,
+            )
         engine = create_async_engine(
             self.url, pool_size=connections, max_overflow=0, pool_reset_on_return=None, **options
         )
@@ -109,7 +134,8 @@ class Database:
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that is durable once the block is left.
 
-        Raises: Conflict; Unavailable (`storage_full`, `storage_failed`). Nothing is written then.
+        Raises: Conflict; Unavailable (`storage_full`, `storage_failed`, `unavailable`). Nothing is
+        written then, unless the connection broke while it was being committed.
         """
         self._demand_ready()
         engine = self.connect()
@@ -119,7 +145,9 @@ class Database:
                     yield connection
             except IntegrityError as error:
                 raise Conflict(str(error.orig)) from error
-            except (DBAPIError, OSError) as error:
+            except (DBAPIError, PoolTimeout, OSError) as error:
+                if _sqlstate(error) in _CONTENDED:
+                    raise Conflict(str(error)) from error
                 raise unavailable(error) from error
 
     @asynccontextmanager
@@ -132,14 +160,14 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent view. Raises: Unavailable (`storage_failed`)."""
+        """A consistent view. Raises: Unavailable (`storage_failed`, `unavailable`)."""
         self._demand_ready()
         self.connect()
         assert self._reader is not None  # noqa: S101 - connect made it
         try:
             async with self._reader.begin() as connection:
                 yield connection
-        except (DBAPIError, OSError) as error:
+        except (DBAPIError, PoolTimeout, OSError) as error:
             raise unavailable(error) from error
 
     async def forget_old_pages(self) -> None:
@@ -176,13 +204,23 @@ async def _checkpoint(connection: Any, patience_ms: int) -> bool:
 
 def unavailable(error: BaseException) -> Unavailable:
     """What a failure of the database or the disk is called."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
+    cause = (error.orig if isinstance(error, DBAPIError) else None) or error
+    said = f"{type(cause).__name__}: {cause}"
+    state = _sqlstate(error)
     primary = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-    full = primary == sqlite3.SQLITE_FULL or getattr(cause, "errno", None) == 28
-    return Unavailable(
-        ErrorCode.STORAGE_FULL if full else ErrorCode.STORAGE_FAILED,
-        f"{type(cause).__name__}: {cause}",
-    )
+    full = primary == sqlite3.SQLITE_FULL or getattr(cause, "errno", None) == errno.ENOSPC
+    if full or state == _DISK_FULL:
+        return Unavailable(ErrorCode.STORAGE_FULL, said)
+    away = isinstance(error, PoolTimeout | ConnectionError | TimeoutError | socket.gaierror)
+    gone = isinstance(error, DBAPIError) and error.connection_invalidated
+    if away or gone or (state is not None and state.startswith(_AWAY)):
+        return Unavailable(ErrorCode.UNAVAILABLE, said)
+    return Unavailable(ErrorCode.STORAGE_FAILED, said)
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    found: str | None = getattr(getattr(error, "orig", None) or error, "sqlstate", None)
+    return found
 
 
 def _compact(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.features.file import FILES_OF_A_ROOM, File
@@ -12,7 +12,7 @@ from moim.meeting.ids import FileId, Identity, RoomId
 from moim.storage.database import Database
 from moim.storage.file_parts import FileParts
 from moim.storage.images import ImageStore
-from moim.storage.tables import file
+from moim.storage.tables import file, room
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,9 @@ class FileStore:
             file.c.room_id == row.room_id
         )
         async with self._database.writing() as connection:
-            # Read where nobody else writes: two uploads cannot both take the last of a quota.
+            # Read where nobody else writes (on PostgreSQL the room's row is locked): two uploads
+            # cannot both take the last of a quota.
+            await connection.execute(_locked(row.room_id))
             count, taken = (await connection.execute(query)).one()
             if count >= FILES_OF_A_ROOM or taken + row.size_bytes > self._room_max_bytes:
                 raise Refused(ErrorCode.QUOTA_REACHED)
@@ -128,3 +130,7 @@ class StoresOfRooms:
         """Remove it wherever it is. Gone already is fine. Raises: Unavailable."""
         await self._images.delete(room, file_id)
         await self._files.delete(room, file_id)
+
+
+def _locked(room_id: RoomId) -> Select[tuple[str]]:
+    return select(room.c.id).where(room.c.id == room_id).with_for_update()

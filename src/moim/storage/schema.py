@@ -10,6 +10,8 @@ from moim.storage.database import Database, unavailable
 REVISIONS = ("0001", "0002", "0003")
 """Oldest first. A new migration is named here too; a test compares."""
 HEAD = REVISIONS[-1]
+_MIGRATING = 0x6D6F696D
+"""The number of the advisory lock that a server holds while it migrates PostgreSQL: "moim"."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -62,6 +64,9 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", _MIGRATIONS.as_posix().replace("%", "%%"))
     config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":
+        # Of servers that start together one migrates, and the others find it done.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
     command.upgrade(config, "head")
 
 

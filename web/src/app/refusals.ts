@@ -64,6 +64,7 @@ export const REFUSALS: Readonly<Record<ErrorCode | LocalCode, Refusal>> = {
   server_stopping: { text: m.refusal_server_stopping, button: "retry" },
   storage_failed: { text: m.refusal_storage_failed, button: "retry" },
   storage_full: { text: m.refusal_storage_full, button: "dismiss" },
+  unavailable: { text: m.refusal_unavailable, button: "retry" },
   timed_out: { text: m.refusal_timed_out, button: "retry" },
   offline: { text: m.refusal_offline, button: "retry" },
   unknown: { text: m.refusal_unknown, button: "retry" },

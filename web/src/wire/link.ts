@@ -63,6 +63,8 @@ interface Pending {
 }
 
 const ATTEMPT_MS = 5_000;
+/** The server answers and cannot reach its storage: asked again sooner than one that is silent. */
+const STORAGE_AWAY_MS = 1_000;
 const RETRY_FIRST_MS = 400;
 const RETRY_LAST_MS = 4_000;
 const CONNECT_MS = 8_000;
@@ -77,7 +79,13 @@ const HASTY_CONNECT_MS = 2_500;
 /** How long the server may take to answer when the way to it is in doubt. */
 const DOUBT_MS = 1_000;
 /** Refusals of the connection itself that a later attempt may not meet. */
-const TRANSIENT: readonly string[] = ["rate_limited", "busy", "server_stopping", "internal"];
+const TRANSIENT: readonly string[] = [
+  "rate_limited",
+  "busy",
+  "server_stopping",
+  "internal",
+  "unavailable",
+];
 const CONTROL = new Set(["hello", "snapshot", "goodbye"]);
 
 export class RoomLink extends Emitter<LinkEvents> {
@@ -166,7 +174,8 @@ export class RoomLink extends Emitter<LinkEvents> {
 
   /**
    * Any command by its name.
-   * @throws Refusal with the server's code, or `unreachable` after `timeoutMs` without an answer.
+   * @throws Refusal with the server's code; after `timeoutMs`, `unreachable` without an answer and
+   * `unavailable` when the server could not reach its storage for so long.
    */
   command<N extends Name>(
     name: N,
@@ -177,6 +186,7 @@ export class RoomLink extends Emitter<LinkEvents> {
     const early = options.early ?? false;
     return new Promise((resolve, reject) => {
       let again: ReturnType<typeof setTimeout> | undefined;
+      let late: RefusalCode = "unreachable";
       const finish = (): void => {
         clearTimeout(again);
         clearTimeout(deadline);
@@ -197,13 +207,17 @@ export class RoomLink extends Emitter<LinkEvents> {
             resolve(ack as Answer<N>);
           } else if (ack.error.code === "server_stopping") {
             // The next server will answer.
+          } else if (ack.error.code === "unavailable") {
+            late = "unavailable";
+            clearTimeout(again);
+            again = setTimeout(attempt, STORAGE_AWAY_MS);
           } else {
             fail(ack.error.code, ack.error.message);
           }
         });
       };
       const deadline = setTimeout(
-        () => fail("unreachable", `${name} was not answered`),
+        () => fail(late, `${name} was not answered`),
         options.timeoutMs ?? 10_000,
       );
       const pending: Pending = { attempt, fail, early };
@@ -325,8 +339,9 @@ export class RoomLink extends Emitter<LinkEvents> {
       this.emit("resumed", { sid: answer.sid, changed });
     } catch (error) {
       if (this.socket.id !== connection || !(error instanceof Refusal)) return;
-      if (error.code === "unreachable") this.socket.disconnect().connect();
-      else if (error.code === "seat_taken") this.saidGoodbye("seat_moved");
+      if (error.code === "unreachable" || error.code === "unavailable") {
+        this.socket.disconnect().connect();
+      } else if (error.code === "seat_taken") this.saidGoodbye("seat_moved");
       else if (error.code === "barred") this.saidGoodbye("removed");
       else this.refuse(error.code);
     }

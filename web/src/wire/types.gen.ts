@@ -58,6 +58,7 @@ export const ERROR_CODES = [
   "server_stopping",
   "storage_failed",
   "storage_full",
+  "unavailable",
 ] as const;
 
 /**
@@ -126,7 +127,8 @@ export type ErrorCode =
   | "internal"
   | "server_stopping"
   | "storage_failed"
-  | "storage_full";
+  | "storage_full"
+  | "unavailable";
 
 export interface Wire {
   Room: Room;

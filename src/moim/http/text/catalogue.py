@@ -75,6 +75,7 @@ class ErrorTexts:
     server_stopping: ErrorText
     storage_failed: ErrorText
     storage_full: ErrorText
+    unavailable: ErrorText
 
     def of(self, code: ErrorCode) -> ErrorText:
         """The text of a code."""

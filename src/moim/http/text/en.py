@@ -212,5 +212,8 @@ ENGLISH = Text(
         storage_full=ErrorText(
             "The server has no space left", "Tell whoever runs it. Nothing was changed."
         ),
+        unavailable=ErrorText(
+            "The server cannot reach its storage", "Running calls go on. Try again in a moment."
+        ),
     ),
 )

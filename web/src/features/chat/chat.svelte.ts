@@ -25,6 +25,8 @@ const TOPIC = "chat";
 /** What somebody else may have lying here unsaved. */
 const HINTS_LIMIT = 200;
 const ANSWER_MS = 12_000;
+/** The server is there and its storage is not: what is on its way waits for that, without a word. */
+const STORAGE_AWAY_MS = 1_000;
 /** While the server is away and nobody else is there: then the author is told. */
 const PATIENCE_MS = 5_000;
 
@@ -360,7 +362,7 @@ export class Chat {
     }
   }
 
-  /** False when the server went away meanwhile: the message then waits for it. */
+  /** False when the server or its storage went away meanwhile: the message then waits for it. */
   async #deliver(message: Outgoing): Promise<boolean> {
     const { id, text, reply_to, image, to, mentions } = message;
     const how = { id, timeoutMs: ANSWER_MS };
@@ -375,6 +377,10 @@ export class Chat {
     } catch (error) {
       if (!this.#call.connection.online) {
         this.#spread();
+        return false;
+      }
+      if (codeOf(error) === "unavailable") {
+        setTimeout(() => void this.#flush(), STORAGE_AWAY_MS);
         return false;
       }
       this.#change(id, { state: "failed", why: codeOf(error) });
