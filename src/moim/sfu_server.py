@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ import ifaddr
 
 from moim import logs, platform
 from moim.listening import Listeners, listen
+from moim.media.turn import IceServer, TurnAccess, turn_servers
 from moim.serve import Say, Stop
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ async def _serve(
     from moim.sfu.running import Sfu
 
     advertise, bind = media_addresses(config)
-    sfu = Sfu(config, bind=bind, advertise=advertise)
+    sfu = Sfu(config, bind=bind, advertise=advertise, relays=relays_of(config))
     try:
         server = uvicorn.Server(uvicorn_config(sfu.app))
         stop.server = server
@@ -143,6 +145,18 @@ def _loop_factory() -> Any:
     import uvicorn
 
     return uvicorn.Config("", log_config=None).get_loop_factory()
+
+
+def relays_of(config: "SfuConfig") -> Callable[[str], list[IceServer]]:
+    """Sign credentials for the configured TURN servers that share a secret with us."""
+    accesses = [
+        TurnAccess((turn.url,), turn.secret, turn.ttl)
+        for turn in config.rtc.turn_servers
+        if turn.secret
+    ]
+    return lambda sid: [
+        server for access in accesses for server in turn_servers(access, sid, time.time())
+    ]
 
 
 def media_addresses(config: "SfuConfig") -> tuple[list[str], list[tuple[str, int]]]:

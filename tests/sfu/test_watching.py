@@ -66,6 +66,21 @@ def test_the_softest_voice_is_one_eighth(
     assert spoken(ann) == [(ann.sid, 0.125, True)]
 
 
+def test_who_begins_to_watch_hears_how_somebody_is(
+    server: Server, three: tuple[Client, Client, Client]
+) -> None:
+    ann, _, zoe = three
+    speak(server, (ann, 0.5))
+    assert not zoe.signals.sent
+    (sid,) = ann.session.participant.tracks
+    zoe.ask(subscription=UpdateSubscription(track_sids=[sid], subscribe=True))
+    (told,) = zoe.signals.of("connection_quality")
+    assert [(one.participant_sid, one.quality) for one in told.updates] == [
+        (ann.sid, ConnectionQuality.EXCELLENT)
+    ]
+    assert spoken(zoe) == [(ann.sid, 0.5, True)]
+
+
 @pytest.mark.parametrize(
     ("loss", "rtt_ms", "quality"),
     [

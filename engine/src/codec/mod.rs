@@ -2,9 +2,11 @@
 //!
 //! Only header bytes are read that stay in the clear when frames are encrypted end to end.
 
+mod dependency;
 mod keyframe;
 mod vp8;
 
+pub use dependency::{DependencyDescriptor, FrameNumbers, extension as dependency_descriptor};
 pub use keyframe::starts_key_frame;
 pub use vp8::{Counters, PictureIds};
 

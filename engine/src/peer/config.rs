@@ -7,6 +7,7 @@ use str0m::format::{CodecConfig, PayloadParams};
 use str0m::rtp::Extension;
 use str0m::{Rtc, RtcConfig};
 
+use crate::codec::dependency_descriptor;
 use crate::command::PeerOptions;
 
 /// LiveKit's clients send at most 64,000 bytes in a message; the stamp adds to it.
@@ -22,6 +23,7 @@ pub const STATS_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Absolute capture time keeps sound and picture together over several hops.
 const CAPTURE_TIME_ID: u8 = 5;
+const DEPENDENCY_ID: u8 = 12;
 
 /// Makes a connection. It costs about a millisecond: not for a media thread.
 pub fn build(options: &PeerOptions, now: Instant) -> Rtc {
@@ -36,6 +38,7 @@ pub fn build(options: &PeerOptions, now: Instant) -> Rtc {
         .set_sctp_max_message_size(MAX_MESSAGE_BYTES)
         .set_sctp_max_buffered_amount(SEND_BUFFER_BYTES)
         .set_extension(CAPTURE_TIME_ID, Extension::AbsoluteCaptureTime)
+        .set_extension(DEPENDENCY_ID, dependency_descriptor())
         .clear_codecs();
     let has = |name: &str| options.codecs.iter().any(|codec| codec == name);
     config = config

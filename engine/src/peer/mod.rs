@@ -24,6 +24,7 @@ pub use downlink::{Downlink, TOP_LAYER, Verdict};
 pub use negotiation::{NegotiationError, Offer};
 pub use quality::Quality;
 
+use crate::codec::DependencyDescriptor;
 use crate::command::{Command, PeerOptions};
 use crate::event::Failure;
 use crate::ids::{IdMap, ParticipantId, PeerId, TrackId};
@@ -461,6 +462,7 @@ impl Peer {
             clock_rate: packet.codec.spec().clock_rate.get(),
             codec: packet.codec.spec().codec,
             payload: &packet.packet.payload,
+            descriptor: DependencyDescriptor::of(packet.extensions),
         };
         if verdict == Verdict::Switch {
             link.munger.switch(&incoming);
@@ -469,6 +471,10 @@ impl Peer {
         let Some(munged) = link.munger.rewrite(&incoming) else {
             return Verdict::Drop;
         };
+        let mut extensions = packet.extensions.clone();
+        if let Some(descriptor) = munged.descriptor {
+            extensions.user_values.set(descriptor);
+        }
         let mut api = rtc.direct_api();
         let Some(stream) = api.stream_tx(&ssrc) else {
             return Verdict::Drop;
@@ -481,7 +487,7 @@ impl Peer {
             packet.packet.payload.clone(),
         )
         .marker(header.marker)
-        .ext_vals(packet.extensions.clone())
+        .ext_vals(extensions)
         .nackable(link.kind == MediaKind::Video);
         if let Some(patch) = munged.vp8 {
             write = write.vp8_patch(patch);

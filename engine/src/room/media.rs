@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use str0m::format::Codec;
 use str0m::media::{MediaKind, Mid};
 use str0m::rtp::{ExtensionValues, RtpPacket, Ssrc};
 
@@ -58,7 +59,7 @@ impl Room {
         if new_layer {
             self.layers_changed(source.track, effects);
         }
-        let extensions = forwarded_extensions(&packet.header.ext_vals);
+        let extensions = forwarded_extensions(&packet.header.ext_vals, codec.spec().codec);
         let forwarded = Forwarded {
             track: source.track,
             layer: source.layer,
@@ -228,8 +229,13 @@ impl Room {
 
 /// What a subscriber may know of a packet. Transport matters (sequence, send time, mid) are of
 /// each hop's own.
-fn forwarded_extensions(values: &ExtensionValues) -> ExtensionValues {
+fn forwarded_extensions(values: &ExtensionValues, codec: Codec) -> ExtensionValues {
     ExtensionValues {
+        // The dependency descriptor. VP8 and H264 do without, and it costs bytes in each packet.
+        user_values: match codec {
+            Codec::Av1 | Codec::Vp9 => values.user_values.clone(),
+            _ => Default::default(),
+        },
         audio_level: values.audio_level,
         voice_activity: values.voice_activity,
         video_orientation: values.video_orientation,

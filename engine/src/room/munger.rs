@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use str0m::format::Codec;
 use str0m::rtp::Vp8Patch;
 
-use crate::codec::PictureIds;
+use crate::codec::{DependencyDescriptor, FrameNumbers, PictureIds};
 
 /// The first sequence number that is sent: SRTP's rollover counter starts at zero, so it is low,
 /// and above zero for packets that arrive before the first one.
@@ -20,6 +20,8 @@ pub struct Munged {
     pub timestamp: u32,
     /// Replacement of VP8's counters.
     pub vp8: Option<Vp8Patch>,
+    /// Replacement of the dependency descriptor.
+    pub descriptor: Option<DependencyDescriptor>,
 }
 
 /// What is read of one packet.
@@ -37,6 +39,8 @@ pub struct Incoming<'a> {
     pub codec: Codec,
     /// The RTP payload.
     pub payload: &'a [u8],
+    /// What the frame depends on, where its codec needs that to be said.
+    pub descriptor: Option<&'a DependencyDescriptor>,
 }
 
 /// Offsets from a layer's numbers to those of the stream that is sent.
@@ -48,6 +52,7 @@ pub struct Munger {
     first_seq: u64,
     last: Option<Sent>,
     pictures: PictureIds,
+    frames: FrameNumbers,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +84,9 @@ impl Munger {
         if packet.codec == Codec::Vp8 {
             self.pictures.switch(packet.payload);
         }
+        if let Some(descriptor) = packet.descriptor {
+            self.frames.switch(descriptor);
+        }
     }
 
     /// The packet's numbers on the stream that is sent; None when it is older than the switch.
@@ -99,7 +107,8 @@ impl Munger {
             Codec::Vp8 => self.pictures.patch(packet.payload, newest),
             _ => None,
         };
-        Some(Munged { seq, timestamp, vp8 })
+        let descriptor = packet.descriptor.and_then(|came| self.frames.rewrite(came));
+        Some(Munged { seq, timestamp, vp8, descriptor })
     }
 }
 
@@ -116,6 +125,7 @@ mod tests {
             clock_rate: 90_000,
             codec: Codec::H264,
             payload: &[0x65],
+            descriptor: None,
         }
     }
 

@@ -10,7 +10,7 @@ Source: livekit config-sample.yaml, cmd/server (the names of the environment var
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -38,13 +38,25 @@ Seconds = Annotated[float, Field(ge=0)]
 
 
 class TurnServer(_Part):
-    """A TURN server that clients are told of."""
+    """A TURN server that clients are told of.
+
+    With a `secret` shared with it, each client gets a credential of its own that holds for `ttl`
+    seconds; without, all get the same `username` and `credential`.
+    """
 
     host: str
     port: Port = 3478
-    protocol: str = "udp"
+    protocol: Literal["udp", "tcp", "tls"] = "udp"
     username: str = ""
     credential: str = ""
+    secret: str = ""
+    ttl: Annotated[int, Field(ge=300, le=86_400)] = 4 * 3600
+
+    @property
+    def url(self) -> str:
+        scheme = "turns" if self.protocol == "tls" else "turn"
+        transport = "udp" if self.protocol == "udp" else "tcp"
+        return f"{scheme}:{self.host}:{self.port}?transport={transport}"
 
 
 class Rtc(_Part):

@@ -2,7 +2,7 @@
 `webhooks`, those of the tests keep lists and move the time by hand."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, NotRequired, Protocol, TypedDict
 
 from livekit.protocol.webhook import WebhookEvent
 
@@ -92,3 +92,19 @@ class Hooks(Protocol):
     """Whoever is told what happens in the rooms."""
 
     def tell(self, event: WebhookEvent) -> None: ...
+
+
+class IceServer(TypedDict):
+    """A relay with a credential: the fields of the W3C's `RTCIceServer`."""
+
+    urls: list[str]
+    username: NotRequired[str]
+    credential: NotRequired[str]
+
+
+# The relays for a participant, each with a credential that is good for its sid alone.
+Relays = Callable[[str], Sequence[IceServer]]
+
+
+def no_relays(_: str) -> Sequence[IceServer]:
+    return ()

@@ -36,6 +36,7 @@ from moim.sfu.joining import JoinWish
 from moim.sfu.participant import Participant
 from moim.sfu.ports import Signals, Timer
 from moim.sfu.rpc import ServerRpc
+from moim.sfu.speakers import speakers_changed
 from moim.sfu.switchboard import Switchboard
 from moim.sfu.tidings import Tidings
 from moim.sfu.tracks import PublishedTrack
@@ -264,16 +265,14 @@ class Room:
             self._say_quality(participant)
 
     def _say_quality(self, participant: Participant) -> None:
-        update = ConnectionQualityUpdate(
-            updates=[
-                ConnectionQualityInfo(
-                    participant_sid=participant.sid,
-                    quality=participant.quality,
-                    score=5 if participant.quality == ConnectionQuality.EXCELLENT else 0,
-                )
-            ]
-        )
-        self.send(participant.watchers(), SignalResponse(connection_quality=update))
+        self.send(participant.watchers(), _quality_of(participant))
+
+    def introduce(self, participant: Participant, watcher: Participant) -> None:
+        """Tell a new watcher how somebody is: later it hears of changes alone."""
+        if not participant.hidden:
+            watcher.send(_quality_of(participant))
+            if participant.speaking:
+                watcher.send(speakers_changed([participant]))
 
     # Tracks
 
@@ -429,3 +428,12 @@ def configuration_of(value: dict[str, object] | None) -> RoomConfiguration | Non
     except ParseError:
         _log.info("room_config_unreadable")
         return None
+
+
+def _quality_of(participant: Participant) -> SignalResponse:
+    info = ConnectionQualityInfo(
+        participant_sid=participant.sid,
+        quality=participant.quality,
+        score=5 if participant.quality == ConnectionQuality.EXCELLENT else 0,
+    )
+    return SignalResponse(connection_quality=ConnectionQualityUpdate(updates=[info]))

@@ -9,6 +9,7 @@ from moim.sfu.clock import LoopClock
 from moim.sfu.config import SfuConfig
 from moim.sfu.hub import Hub
 from moim.sfu.media_engine import MediaEngine
+from moim.sfu.ports import Relays, no_relays
 from moim.sfu.tokens import Keys
 from moim.sfu.webhooks import Webhooks
 from moim.sfu.world import World
@@ -24,12 +25,15 @@ class Sfu:
         bind: Sequence[tuple[str, int]],
         advertise: Sequence[str] = (),
         threads: int = 1,
+        relays: Relays = no_relays,
     ) -> None:
-        """Raises: EngineMissing, OSError for an address that cannot be bound"""
+        """relays: TURN servers for a participant's sid, beside those of the configuration
+
+        Raises: EngineMissing, OSError for an address that cannot be bound"""
         keys = Keys(config.keys, time.time)
         self._engine: Final = MediaEngine(bind=bind, advertise=advertise, threads=threads)
         self._webhooks: Final = Webhooks(config.webhook, keys)
-        world = World(config, self._engine.port, LoopClock(), self._webhooks, keys)
+        world = World(config, self._engine.port, LoopClock(), self._webhooks, keys, relays=relays)
         self.hub: Final = Hub(world)
         self.app: Final[Asgi] = create_app(self.hub, config)
         self._engine.start(self.hub.handle)

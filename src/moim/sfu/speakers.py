@@ -21,14 +21,22 @@ def say_speakers(room: "Room", speakers: list[tuple[int, int, float]]) -> None:
         participant = directory.participants.get(number)
         if participant is not None:
             now[participant] = max(now.get(participant, 0), max(1, round(level * STEPS)) / STEPS)
-    heard: dict[Participant, list[SpeakerInfo]] = {}
+    heard: dict[Participant, list[Participant]] = {}
     for participant in room.participants.values():
         level = now.get(participant, 0)
         if level == participant.speaking:
             continue
         participant.speaking = level
-        info = SpeakerInfo(sid=participant.sid, level=level, active=level > 0)
         for watcher in participant.watchers():
-            heard.setdefault(watcher, []).append(info)
-    for watcher, infos in heard.items():
-        watcher.send(SignalResponse(speakers_changed=SpeakersChanged(speakers=infos)))
+            heard.setdefault(watcher, []).append(participant)
+    for watcher, changed in heard.items():
+        watcher.send(speakers_changed(changed))
+
+
+def speakers_changed(participants: list[Participant]) -> SignalResponse:
+    """Say how loud each of them speaks now; 0 is not at all."""
+    infos = [
+        SpeakerInfo(sid=who.sid, level=who.speaking, active=who.speaking > 0)
+        for who in participants
+    ]
+    return SignalResponse(speakers_changed=SpeakersChanged(speakers=infos))

@@ -170,6 +170,9 @@ class Switchboard:
             return
         subscription = Subscription(track, participant, _settings_of(participant, track))
         participant.subscriptions[track.sid] = subscription
+        published = track.publisher.tracks.values()
+        if not any(participant in other.subscriptions for other in published):
+            self._room.introduce(track.publisher, participant)
         track.subscriptions[participant] = subscription
         participant.downlink.add(subscription)
         if not track.was_subscribed and not participant.hidden:

@@ -90,7 +90,7 @@ class Welcome:
         participant.send(
             SignalResponse(
                 reconnect=ReconnectResponse(
-                    ice_servers=ice_servers(world),
+                    ice_servers=ice_servers(world, participant.sid),
                     client_configuration=ClientConfiguration(),
                     server_info=world.server_info,
                 )
@@ -179,7 +179,7 @@ class Welcome:
             participant=participant.info(),
             other_participants=[other.info() for other in others],
             server_version=SERVER_VERSION,
-            ice_servers=ice_servers(world),
+            ice_servers=ice_servers(world, participant.sid),
             subscriber_primary=participant.primary_peer != participant.uplink.peer,
             client_configuration=ClientConfiguration(),
             server_region=world.config.region,
@@ -198,18 +198,17 @@ class Welcome:
         )
 
 
-def ice_servers(world: World) -> list[ICEServer]:
-    """Give the servers of the configuration; there is none that anybody else runs."""
+def ice_servers(world: World, sid: str) -> list[ICEServer]:
+    """Give the configured servers and our own relays; there is none that anybody else runs.
+
+    sid: of the participant; a credential for a relay is signed for it alone
+    """
     rtc = world.config.rtc
     servers = [ICEServer(urls=[f"stun:{host}" for host in rtc.stun_servers])]
-    for turn in rtc.turn_servers:
-        scheme = "turns" if turn.protocol == "tls" else "turn"
-        transport = "tcp" if turn.protocol in ("tcp", "tls") else "udp"
-        servers.append(
-            ICEServer(
-                urls=[f"{scheme}:{turn.host}:{turn.port}?transport={transport}"],
-                username=turn.username,
-                credential=turn.credential,
-            )
-        )
+    servers += [
+        ICEServer(urls=[turn.url], username=turn.username, credential=turn.credential)
+        for turn in rtc.turn_servers
+        if not turn.secret
+    ]
+    servers += [ICEServer(**server) for server in world.relays(sid)]
     return [server for server in servers if server.urls]

@@ -13,7 +13,7 @@ from livekit.protocol.models import ServerInfo
 from moim.sfu import events
 from moim.sfu.config import SfuConfig
 from moim.sfu.ids import Ids
-from moim.sfu.ports import Clock, Engine, Hooks
+from moim.sfu.ports import Clock, Engine, Hooks, Relays, no_relays
 from moim.sfu.tokens import Keys
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class World:
     hooks: Hooks
     keys: Keys
     ids: Ids = field(default_factory=Ids)
+    relays: Relays = no_relays
     directory: Directory = field(default_factory=Directory)
     requests: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 

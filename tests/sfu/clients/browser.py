@@ -1,6 +1,7 @@
-"""People with livekit-client in real Chromium pages."""
+"""People with livekit-client in real pages, of Chromium and of Firefox."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.browser.chromium import launch
+from tests.browser.firefox import Firefox
 from tests.sfu.clients.sdk import PATIENCE_S, TOLERANCE, Picture
 from tests.sfu.clients.server import SfuServer
 
@@ -17,27 +19,39 @@ HERE = Path(__file__).parent
 CLIENT = HERE.parents[2] / "web/node_modules/livekit-client/dist/livekit-client.umd.js"
 
 
+# Calls a function, given as text, in a page and gives what it returns.
+Run = Callable[[str], Awaitable[Any]]
+
+
 class Tab:
     """One participant in a page of its own."""
 
-    def __init__(self, identity: str, page: Page) -> None:
+    def __init__(self, identity: str, run: Run) -> None:
         self.identity = identity
-        self.page = page
-        self.troubles: list[str] = []
-        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self._run = run
 
-    async def join(self, server: SfuServer, *, single: bool = True, **grants: Any) -> None:
+    async def join(
+        self,
+        server: SfuServer,
+        *,
+        single: bool = True,
+        options: dict[str, object] | None = None,
+        **grants: Any,
+    ) -> None:
+        """options: of livekit-client's `Room`"""
         await self.call(
             "join",
             server.url.replace("http", "ws"),
             server.token(self.identity, **grants),
-            {"singlePeerConnection": single},
+            {"singlePeerConnection": single, **(options or {})},
         )
 
     async def call(self, name: str, *arguments: object) -> Any:
-        return await self.page.evaluate(
-            "([name, given]) => me[name](...given)", [name, list(arguments)]
-        )
+        given = ", ".join(json.dumps(argument) for argument in arguments)
+        return await self.ask(f"me.{name}({given})")
+
+    async def ask(self, expression: str) -> Any:
+        return await self._run(f"async () => ({expression})")
 
     async def show(self, picture: Picture, **options: object) -> None:
         await self.call("show", _rgb(picture.left), _rgb(picture.right), options)
@@ -75,8 +89,15 @@ class Tab:
         await until(like, lambda: f"{self.identity} heard {heard} Hz, not {pitch_hz}")
 
     async def events(self) -> list[str]:
-        found: list[str] = await self.page.evaluate("me.events")
+        found: list[str] = await self.ask("me.events")
         return found
+
+    async def shall(self, expression: str) -> None:
+        """Wait until an expression is true in the page."""
+        await until(
+            lambda: self.ask(f"!!(await ({expression}))"),
+            lambda: f"never for {self.identity}: {expression}",
+        )
 
 
 def _rgb(luma: int) -> int:
@@ -104,8 +125,56 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def tabs(browser: Browser, *identities: str) -> AsyncIterator[list[Tab]]:
-    """Open a page for each; whatever went wrong in one fails the test."""
+async def tabs(
+    browser: Browser, *identities: str, prepare: str | None = None
+) -> AsyncIterator[list[Tab]]:
+    """Open a page for each; whatever went wrong in one fails the test.
+
+    prepare: a script that runs in each page before all others
+    """
+    opened: list[Page] = []
+    troubles: list[str] = []
+    async with pages() as address:
+        try:
+            for _ in identities:
+                page = await browser.new_page()
+                opened.append(page)
+                page.on("pageerror", lambda error: troubles.append(str(error)))
+                if prepare is not None:
+                    await page.add_init_script(prepare)
+                await page.goto(address)
+            yield [
+                Tab(identity, page.evaluate)
+                for identity, page in zip(identities, opened, strict=True)
+            ]
+            assert troubles == []
+        finally:
+            for page in opened:
+                await page.close()
+
+
+@asynccontextmanager
+async def firefox_tabs(program: str, folder: Path, *identities: str) -> AsyncIterator[list[Tab]]:
+    """The same in Debian's Firefox."""
+    firefox = Firefox(program, folder)
+    await firefox.start()
+    opened: list[Tab] = []
+    try:
+        async with pages() as address:
+            for identity in identities:
+                page = await firefox.page()
+                await page.open(address)
+                opened.append(Tab(identity, page.evaluate))
+            yield opened
+            for tab in opened:
+                assert await tab.ask("window.testErrors") == []
+    finally:
+        await firefox.close()
+
+
+@asynccontextmanager
+async def pages() -> AsyncIterator[str]:
+    """Serve the participant's page; gives its address."""
     app = web.Application()
     app.router.add_get("/", _page)
     app.router.add_get("/livekit-client.umd.js", _client)
@@ -113,17 +182,9 @@ async def tabs(browser: Browser, *identities: str) -> AsyncIterator[list[Tab]]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    opened = []
     try:
-        for identity in identities:
-            page = await browser.new_page()
-            await page.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/")
-            opened.append(Tab(identity, page))
-        yield opened
-        assert [tab.troubles for tab in opened] == [[]] * len(opened)
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
     finally:
-        for tab in opened:
-            await tab.page.close()
         await runner.cleanup()
 
 

@@ -23,9 +23,9 @@ class SfuServer(RealServer):
 
     def __init__(self, folder: Path, yaml: str = "") -> None:
         super().__init__(folder, "sfu.log")
-        self.port = free_port()
+        self.port, self.udp_port = free_port(), free_port()
         self._config = folder / "sfu.yaml"
-        lines = [f"port: {self.port}", f"rtc: {{udp_port: {free_port()}}}", yaml]
+        lines = [f"port: {self.port}", f"rtc: {{udp_port: {self.udp_port}}}", yaml]
         self._config.write_text("\n".join(lines), encoding="utf-8")
 
     @property

@@ -36,11 +36,42 @@ async def test_two_pages_see_hear_and_write_to_each_other(server: SfuServer, sin
         await ann.call("say", "hello", "greetings", ["bob"])
 
         async def written() -> bool:
-            said = await bob.page.evaluate("me.data")
+            said = await bob.ask("me.data")
             return bool(said == [["hello", "ann", "greetings"]])
 
         await until(written, lambda: "bob got no word")
         assert await ann.events() == []
+
+
+@both_ways
+async def test_three_pages_see_each_other(server: SfuServer, single: bool) -> None:
+    pictures = {"ann": ANN, "bob": BOB, "eve": Picture(40, 40)}
+    async with chromium() as browser, tabs(browser, *pictures) as three:
+        for tab in three:
+            await tab.join(server, single=single)
+            await tab.show(pictures[tab.identity])
+        await asyncio.gather(
+            *(
+                tab.sees(identity, picture)
+                for tab in three
+                for identity, picture in pictures.items()
+                if identity != tab.identity
+            )
+        )
+        assert [await tab.events() for tab in three] == [[], [], []]
+
+
+@both_ways
+@pytest.mark.parametrize("codec", ["h264", "vp9", "av1"])
+async def test_layers_of_each_codec_are_seen(server: SfuServer, single: bool, codec: str) -> None:
+    """As livekit-client publishes them: H264 in streams of their own, VP9 and AV1 in one."""
+    async with chromium() as browser, tabs(browser, "ann", "bob") as (ann, bob):
+        for tab in (ann, bob):
+            await tab.join(server, single=single)
+        await ann.show(ANN, width=640, simulcast=True, videoCodec=codec)
+        await bob.sees("ann", ANN)
+        await bob.shall(f"me.their('ann', 'camera').mimeType.toLowerCase() === 'video/{codec}'")
+        await bob.shall("me.sees('ann').width === 640")
 
 
 async def test_a_page_and_a_python_program_meet(server: SfuServer) -> None:

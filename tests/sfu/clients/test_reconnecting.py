@@ -57,7 +57,7 @@ async def test_whoever_had_trouble_is_back_and_nobody_is_there_twice(
         await ann.call("say", "still here", "t", None)
 
         async def written() -> bool:
-            return bool(await bob.page.evaluate("me.data.length") == 1)
+            return bool(await bob.ask("me.data.length") == 1)
 
         await until(written, lambda: "the data channel did not come back")
 
