@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 DO = @$(PYTHON) -m tools.bootstrap
 
-.PHONY: help run sfu test test-bare check dev build format wire nat impairment screenshots bench-data setup lock clean
+.PHONY: help run sfu test test-bare check dev build format wire nat impairment screenshots bench bench-data setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -46,6 +46,9 @@ impairment: ## how a call fares at 2, 5, 10 and 20 % loss
 
 screenshots: ## a picture of every screen, desktop and phone, light and dark
 	$(DO) screenshots $(ARGS)
+
+bench: ## moim's media server beside LiveKit's; ARGS="--rounds 1 --scenario 1-to-100" for less
+	$(DO) bench $(ARGS)
 
 bench-data: ## how fast files and messages go between two pages
 	$(DO) bench-data $(ARGS)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tools.bootstrap import bench as bench_parts
 from tools.bootstrap import checks, debian, engine, network, node, python
 from tools.bootstrap.chromium import ensure_chromium
 from tools.bootstrap.places import BUILT_CLIENT, ROOT, TOOLS, UV, VENV, WEB, WINDOWS, venv_program
@@ -177,6 +178,17 @@ def bench_data(arguments: Sequence[str]) -> int:
     return _become([venv_program("python"), "-m", "bench.data", *arguments], env)
 
 
+def bench(arguments: Sequence[str]) -> int:
+    """moim's media server beside LiveKit's, driven by one load generator."""
+    if sys.platform != "linux":
+        raise StepFailed("make bench reads processes as Linux tells of them: it needs Linux.")
+    python.ensure_packages(dev=True)
+    if not engine.ensure_engine():
+        return 1
+    words = [*bench_parts.arguments(), *arguments]
+    return _become([venv_program("python"), "-m", "bench.sfu", *words])
+
+
 def clean(_: Sequence[str]) -> int:
     """Removes what was built and set up; rooms and settings in the data folder stay."""
     caches = [ROOT / name for name in (".mypy_cache", ".ruff_cache", ".pytest_cache", "dist")]
@@ -283,6 +295,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "nat": nat,
     "impairment": impairment,
     "screenshots": screenshots,
+    "bench": bench,
     "bench-data": bench_data,
     "setup": setup,
     "lock": lock,

@@ -18,6 +18,7 @@ from tools.bootstrap.python import ensure_uv
 from tools.bootstrap.steps import Word, digest, is_stamped, quietly, step, write_stamp
 
 ENGINE = ROOT / "engine"
+LOAD = ROOT / "bench" / "load"
 STAMP = VENV / ".moim-engine-stamp"
 # The `rust-version` of the crate.
 RUST = (1, 89)
@@ -83,6 +84,18 @@ def checks() -> list[Check]:
         Check("clippy", [*lint, *strict], ENGINE),
         Check("clippy of the Python module", [*lint, "--features", "python", *strict], ENGINE),
         Check("tests of the engine", [*cargo, "test", "--locked", "--quiet"], ENGINE),
+        *_load_checks(cargo, strict),
+    ]
+
+
+def _load_checks(cargo: list[Word], strict: list[str]) -> list[Check]:
+    """The same for the load generator; what both build of others' is built once."""
+    shared: list[Word] = ["--target-dir", ENGINE / "target", "--locked", "--quiet"]
+    lint = [*cargo, "clippy", *shared, "--all-targets", *strict]
+    return [
+        Check("cargo fmt of the load generator", [*cargo, "fmt", "--check"], LOAD),
+        Check("clippy of the load generator", lint, LOAD),
+        Check("tests of the load generator", [*cargo, "test", *shared], LOAD),
     ]
 
 

@@ -1,0 +1,87 @@
+"""What `make bench` needs beside the product: the peer, the load generator, and what it plays."""
+
+import os
+import shutil
+from pathlib import Path
+
+from tools.bootstrap import engine, network
+from tools.bootstrap.places import EXE, ROOT, TOOLS, UV
+from tools.bootstrap.python import ensure_uv
+from tools.bootstrap.steps import StepFailed, Word, digest, is_stamped, quietly, step, write_stamp
+
+FOLDER = TOOLS / "bench"
+MEDIA = FOLDER / "media"
+# The newest that can be installed so: later ones replace modules, which `go install` refuses.
+PEER = "github.com/livekit/livekit-server/cmd/server@v1.11.0"
+
+
+def find_go() -> Path | None:
+    """On the PATH, or where the Go project's own archive puts it."""
+    usual = Path("/usr/local/go/bin")
+    found = shutil.which("go", path=f"{os.environ.get('PATH', '')}{os.pathsep}{usual}")
+    return Path(found) if found else None
+
+
+def ensure_peer() -> Path:
+    """LiveKit's server; gives the program.
+
+    Raises:
+        StepFailed: there is no Go, or the module cannot be had.
+    """
+    program = FOLDER / "peer" / f"server{EXE}"
+    stamp, value = FOLDER / "peer.stamp", digest([], PEER)
+    if program.is_file() and is_stamped(stamp, value):
+        return program
+    go = find_go()
+    if go is None:
+        raise StepFailed("no Go here: LiveKit's server is built with it (https://go.dev/dl).")
+    with step("LiveKit's server, from Go's module proxy"):
+        env = {**network.environment(), "GOBIN": str(program.parent)}
+        quietly([go, "install", PEER], env=env)
+        write_stamp(stamp, value)
+    return program
+
+
+def ensure_load() -> Path:
+    """The load generator, from Rust; gives the program."""
+    target = FOLDER / "load"
+    program, stamp = target / "release" / f"moim-load{EXE}", FOLDER / "load.stamp"
+    load = engine.LOAD
+    sources = [load / "Cargo.toml", load / "Cargo.lock", *(load / "src").rglob("*.rs")]
+    value = digest(sources)
+    if program.is_file() and is_stamped(stamp, value):
+        return program
+    reason = engine.missing()
+    if reason:
+        raise StepFailed(reason)
+    with step("Load generator, from Rust"):
+        build: list[Word] = [
+            engine.find_cargo() or "cargo",
+            "build",
+            "--release",
+            "--locked",
+            "--quiet",
+        ]
+        quietly([*build, "--target-dir", target], cwd=load, env=engine.environment())
+        write_stamp(stamp, value)
+    return program
+
+
+def ensure_media() -> Path:
+    """The recordings; gives their folder."""
+    script, stamp = ROOT / "bench" / "media.py", MEDIA / "stamp"
+    value = digest([script, ROOT / "uv.lock"])
+    if is_stamped(stamp, value):
+        return MEDIA
+    ensure_uv()
+    with step("Recordings of VP8 and Opus"):
+        # The encoder is nobody else's: it gets an environment of its own.
+        run: list[Word] = [UV, "run", "--isolated", "--frozen", "--only-group", "bench"]
+        quietly([*run, "python", script, MEDIA], env=network.environment())
+        write_stamp(stamp, value)
+    return MEDIA
+
+
+def arguments() -> list[str]:
+    """Where `bench.sfu` finds all of it."""
+    return [f"--peer={ensure_peer()}", f"--load={ensure_load()}", f"--media={ensure_media()}"]
