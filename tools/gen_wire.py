@@ -21,6 +21,7 @@ from moim.meeting import frames
 from moim.meeting.errors import ErrorCode
 from moim.meeting.features import FEATURES
 from moim.meeting.features.chat import WRITERS_HELD
+from moim.meeting.features.game import POINTS_TO_WIN
 from moim.meeting.images import IMAGES_WAITING
 from moim.meeting.messages import MESSAGES_HELD
 from moim.meeting.model import Room
@@ -45,6 +46,7 @@ NUMBERS = {
     "MESSAGES_HELD": MESSAGES_HELD,
     "WRITERS_HELD": WRITERS_HELD,
     "IMAGES_WAITING": IMAGES_WAITING,
+    "POINTS_TO_WIN": POINTS_TO_WIN,
     "NAME_GRAPHEMES": NAME_GRAPHEMES,
     "TEXT_GRAPHEMES": TEXT_GRAPHEMES,
 }

@@ -13,24 +13,31 @@ from tests.meeting.world import JUN, MINA, SORA, World
 from tools.gen_docs import AUTHOR, HOST, OWN, RIGHTS, SEATED
 
 FIELDS: dict[str, object] = {
+    "app": "poll",
     "data": {},
     "days": 30,
     "epoch": 1,
     "identity": MINA,
+    "key": "votes",
     "kind": "candidate",
     "listed": False,
     "muted": True,
     "n": 1,
     "name": "Tea",
+    "points": 1,
     "reaction": "👍",
     "role": "host",
+    "round": 1,
     "seq": 1,
+    "side": "near",
     "sign": "clap",
     "source": "microphone",
     "speaking": True,
     "text": "hi",
     "to": MINA,
     "typing": True,
+    "users": "hosts",
+    "value": "1",
 }
 """A value for each field that a command must have; the seat that is spoken of is the host's."""
 

@@ -14,7 +14,7 @@ import pytest
 from moim.meeting import conduct, tracks
 from moim.meeting import membership as m
 from moim.meeting.feature import Stored
-from moim.meeting.features import chat, file, hand, private, recording, retention
+from moim.meeting.features import app, chat, file, game, hand, private, recording, retention
 from moim.meeting.ids import SYSTEM, FileId, Role, ShareMode, Source
 from moim.meeting.images import AddImage, Image
 from moim.meeting.messages import MESSAGES_HELD, LinkTitle
@@ -120,12 +120,37 @@ def files() -> World:
     return world
 
 
+def play() -> World:
+    """A game with a win, another round, a change at the table; mini-apps and what they store."""
+    world = World().join(MINA, JUN, SORA)
+    for identity in (MINA, JUN):
+        world.do(identity, game.SitAtGame())
+    for points in range(1, game.POINTS_TO_WIN + 1):
+        world.do(JUN, game.ScoreGame(round=2, side="near", points=points))
+    world.do(MINA, game.PlayAgain())
+    world.do(JUN, game.ScoreGame(round=3, side="far", points=1))
+    world.do(MINA, game.StandFromGame(identity=JUN))
+    world.do(SORA, game.SitAtGame())
+    for called, name in (("poll", "Poll"), ("F_own", "주사위")):
+        world.do(MINA, app.AddApp(app=app.AppId(called), name=name))
+    poll = app.AppId("poll")
+    world.do(JUN, app.StoreInApp(app=poll, key="question", value='"Tea?"'))
+    world.do(SORA, app.StoreInApp(app=poll, key="vote", value="1"))
+    world.do(SORA, app.StoreInApp(app=poll, key="vote", value="2"))
+    world.do(MINA, app.AllowApp(app=poll, users="hosts"))
+    world.do(MINA, app.StoreInApp(app=poll, key="question", value=None))
+    world.do(MINA, app.RemoveApp(app=app.AppId("F_own")))
+    world.do(MINA, m.Leave())
+    return world
+
+
 SCENES: dict[str, Callable[[], World]] = {
     "people": people,
     "media": media,
     "talk": talk,
     "asides": asides,
     "files": files,
+    "play": play,
 }
 
 

@@ -11,7 +11,7 @@ from moim.meeting import conduct, tracks
 from moim.meeting import membership as m
 from moim.meeting.errors import Refused
 from moim.meeting.feature import Command, Limits, Stored
-from moim.meeting.features import chat, hand, private, recording, retention
+from moim.meeting.features import app, chat, game, hand, private, recording, retention
 from moim.meeting.ids import HOSTS, SYSTEM, FileId, Identity, Role, ShareMode, Source
 from moim.meeting.images import AddImage, Image
 from moim.meeting.model import Room
@@ -22,6 +22,9 @@ people = st.sampled_from(PEOPLE)
 sources = st.sampled_from(list(Source))
 seqs = st.integers(min_value=1, max_value=60)
 names = st.sampled_from(["Mina", "민아", "Jun", "Sora 소라"])
+
+apps = st.sampled_from([app.AppId("poll"), app.AppId("F_own")])
+users = st.sampled_from(["everyone", "hosts"])
 
 HOST_ONLY = (
     m.Remove,
@@ -34,6 +37,9 @@ HOST_ONLY = (
     conduct.Lock,
     conduct.Unlock,
     retention.SetRetention,
+    app.AddApp,
+    app.RemoveApp,
+    app.AllowApp,
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(m.Join, name=names, tab=st.just("tab-12345"), take_over=st.booleans()),
@@ -78,6 +84,24 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         reply_to=st.none() | seqs,
     ),
     st.builds(private.DeletePrivate, seq=seqs),
+    st.builds(game.SitAtGame),
+    st.builds(game.StandFromGame, identity=st.none() | people),
+    st.builds(
+        game.ScoreGame,
+        round=st.integers(1, 5),
+        side=st.sampled_from(["near", "far"]),
+        points=st.integers(1, game.POINTS_TO_WIN),
+    ),
+    st.builds(game.PlayAgain),
+    st.builds(app.AddApp, app=apps, name=names, users=users),
+    st.builds(app.RemoveApp, app=apps),
+    st.builds(app.AllowApp, app=apps, users=users),
+    st.builds(
+        app.StoreInApp,
+        app=apps,
+        key=st.sampled_from(["a", "b"]),
+        value=st.none() | st.sampled_from(["1", '"둘"']),
+    ),
     st.builds(retention.SetRetention, days=st.none() | st.sampled_from([1, 30])),
 )
 

@@ -14,6 +14,9 @@ export type LocalCode = "timed_out" | "offline" | "unknown";
 
 /** Every code that can reach a person. A code without a text does not compile. */
 export const REFUSALS: Readonly<Record<ErrorCode | LocalCode, Refusal>> = {
+  app_storage_full: { text: m.refusal_app_storage_full, button: "dismiss" },
+  app_unknown: { text: m.refusal_app_unknown, button: "dismiss" },
+  apps_full: { text: m.refusal_apps_full, button: "dismiss" },
   barred: { text: m.refusal_barred, button: "home" },
   epoch_stale: { text: m.refusal_epoch_stale, button: "retry" },
   file_name_invalid: { text: m.refusal_file_name_invalid, button: "dismiss" },
@@ -24,6 +27,7 @@ export const REFUSALS: Readonly<Record<ErrorCode | LocalCode, Refusal>> = {
   file_unscanned: { text: m.refusal_file_unscanned, button: "retry" },
   upload_corrupt: { text: m.refusal_upload_corrupt, button: "retry" },
   upload_offset: { text: m.refusal_upload_offset, button: "retry" },
+  game_full: { text: m.refusal_game_full, button: "dismiss" },
   image_unknown: { text: m.refusal_image_unknown, button: "dismiss" },
   last_host: { text: m.refusal_last_host, button: "dismiss" },
   message_deleted: { text: m.refusal_message_deleted, button: "dismiss" },
@@ -31,7 +35,9 @@ export const REFUSALS: Readonly<Record<ErrorCode | LocalCode, Refusal>> = {
   name_invalid: { text: m.refusal_name_invalid, button: "dismiss" },
   not_author: { text: m.refusal_not_author, button: "dismiss" },
   not_host: { text: m.refusal_not_host, button: "dismiss" },
+  not_playing: { text: m.refusal_not_playing, button: "dismiss" },
   not_present: { text: m.refusal_not_present, button: "dismiss" },
+  not_referee: { text: m.refusal_not_referee, button: "dismiss" },
   participant_unknown: { text: m.refusal_participant_unknown, button: "dismiss" },
   reaction_unknown: { text: m.refusal_reaction_unknown, button: "dismiss" },
   reactions_full: { text: m.refusal_reactions_full, button: "dismiss" },

@@ -3,6 +3,7 @@ import { alone } from "./alone/index.ts";
 import { chat } from "./chat/index.ts";
 import { details } from "./details/index.ts";
 import { files } from "./files/index.ts";
+import { game } from "./game/index.ts";
 import { hand } from "./hand/index.ts";
 import { invite } from "./invite/index.ts";
 import { people } from "./people/index.ts";
@@ -24,6 +25,7 @@ export const FEATURES: readonly Feature[] = [
   invite,
   recording,
   picture,
+  game,
   settings,
   details,
   shortcuts,

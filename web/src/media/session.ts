@@ -206,6 +206,9 @@ export interface DataPort {
   reachable(): readonly string[];
 }
 
+/** What a game or a cursor needs of a plane: packets that are worth nothing when they are late. */
+export type PacketPort = Pick<DataPort, "sendLossy" | "on">;
+
 /** One packet on every path, so that losing one loses one message. Source: RFC 8831 section 5. */
 export const LOSSY_LIMIT_BYTES = 1_000;
 

@@ -39,6 +39,8 @@ export function emptyRoom(id = ""): Room {
       file: { files: [] },
       hand: { queue: [] },
       recording: { by: [] },
+      game: { round: 0, near: null, far: null },
+      app: { apps: [] },
     },
     streams: {},
   };

@@ -2,8 +2,10 @@
 
 import type { Slices } from "../wire/types.gen";
 import type { Durable } from "./fold";
+import { applyApp } from "./slices/app";
 import { applyChat } from "./slices/chat";
 import { applyFile } from "./slices/file";
+import { applyGame } from "./slices/game";
 import { applyHand } from "./slices/hand";
 import { applyImage } from "./slices/image";
 import { applyPrivate } from "./slices/private";
@@ -19,5 +21,7 @@ export function applySlices(slices: Slices, event: Durable): Slices {
     file: applyFile(slices.file, event),
     hand: applyHand(slices.hand, event),
     recording: applyRecording(slices.recording, event),
+    game: applyGame(slices.game, event),
+    app: applyApp(slices.app, event),
   };
 }

@@ -4,14 +4,19 @@ export const PROTOCOL = 1;
 export const MESSAGES_HELD = 200;
 export const WRITERS_HELD = 100;
 export const IMAGES_WAITING = 20;
+export const POINTS_TO_WIN = 7;
 export const NAME_GRAPHEMES = 40;
 export const TEXT_GRAPHEMES = 4000;
 
 export const ERROR_CODES = [
+  "app_storage_full",
+  "app_unknown",
+  "apps_full",
   "barred",
   "epoch_stale",
   "file_name_invalid",
   "file_unknown",
+  "game_full",
   "image_unknown",
   "last_host",
   "message_deleted",
@@ -19,7 +24,9 @@ export const ERROR_CODES = [
   "name_invalid",
   "not_author",
   "not_host",
+  "not_playing",
   "not_present",
+  "not_referee",
   "participant_unknown",
   "reaction_unknown",
   "reactions_full",
@@ -78,10 +85,14 @@ export type ShareMode = "text" | "motion";
  */
 export type LeaveReason = "left" | "expired" | "removed" | "ended";
 export type ErrorCode =
+  | "app_storage_full"
+  | "app_unknown"
+  | "apps_full"
   | "barred"
   | "epoch_stale"
   | "file_name_invalid"
   | "file_unknown"
+  | "game_full"
   | "image_unknown"
   | "last_host"
   | "message_deleted"
@@ -89,7 +100,9 @@ export type ErrorCode =
   | "name_invalid"
   | "not_author"
   | "not_host"
+  | "not_playing"
   | "not_present"
+  | "not_referee"
   | "participant_unknown"
   | "reaction_unknown"
   | "reactions_full"
@@ -211,6 +224,8 @@ export interface Slices {
   file: FileState;
   hand: HandState;
   recording: RecordingState;
+  game: GameState;
+  app: AppState;
 }
 /**
  * What waits, by uploader. A viewer sees only their own.
@@ -331,7 +346,43 @@ export interface HandState {
 export interface RecordingState {
   by: string[];
 }
+/**
+ * Both ends of the table. Each round has a number of its own: what comes late is of none.
+ */
+export interface GameState {
+  round: number;
+  near: GamePlace | null;
+  far: GamePlace | null;
+}
+/**
+ * A player at one end of the table.
+ */
+export interface GamePlace {
+  identity: string;
+  points: number;
+}
+/**
+ * The mini-apps of the room, in the order of adding.
+ */
+export interface AppState {
+  apps: MiniApp[];
+}
+/**
+ * A mini-app of the room, and what it has stored: JSON text by key.
+ */
+export interface MiniApp {
+  app: string;
+  name: string;
+  users: "everyone" | "hosts";
+  stored: {
+    [k: string]: string;
+  };
+}
 export interface Commands {
+  "app.add": AddApp;
+  "app.allow": AllowApp;
+  "app.remove": RemoveApp;
+  "app.store": StoreInApp;
   "chat.delete": DeleteMessage;
   "chat.edit": EditMessage;
   "chat.history": History;
@@ -340,6 +391,10 @@ export interface Commands {
   "chat.search": Search;
   "chat.send": SendMessage;
   "file.delete": DeleteFile;
+  "game.again": PlayAgain;
+  "game.score": ScoreGame;
+  "game.sit": SitAtGame;
+  "game.stand": StandFromGame;
   "hand.lower": LowerHand;
   "hand.raise": RaiseHand;
   "ice.refresh": RefreshIce;
@@ -371,6 +426,35 @@ export interface Commands {
   "track.unmute": Unmute;
   "track.unpublish": Unpublish;
   "typing.set": SetTyping;
+}
+/**
+ * Put a mini-app into the room.
+ */
+export interface AddApp {
+  app: string;
+  name: string;
+  users?: "everyone" | "hosts";
+}
+/**
+ * Say who may use a mini-app.
+ */
+export interface AllowApp {
+  app: string;
+  users: "everyone" | "hosts";
+}
+/**
+ * Take a mini-app out of the room, with all that it stored.
+ */
+export interface RemoveApp {
+  app: string;
+}
+/**
+ * Keep a value under a key of a mini-app, as JSON text; null takes the key away.
+ */
+export interface StoreInApp {
+  app: string;
+  key: string;
+  value: string | null;
 }
 /**
  * Take a message back: one's own, or any as a host.
@@ -436,6 +520,28 @@ export interface SendMessage {
  */
 export interface DeleteFile {
   seq: number;
+}
+/**
+ * A new round of the same two, once one of them has won.
+ */
+export interface PlayAgain {}
+/**
+ * The referee's word: this side has so many points now. Said twice, it counts once.
+ */
+export interface ScoreGame {
+  round: number;
+  side: "near" | "far";
+  points: number;
+}
+/**
+ * Take a free place at the table.
+ */
+export interface SitAtGame {}
+/**
+ * Give up one's place; or a host sends another away from the table.
+ */
+export interface StandFromGame {
+  identity?: string | null;
 }
 /**
  * Lower one's own hand, or another's as a host.
@@ -628,6 +734,10 @@ export interface SetTyping {
   typing: boolean;
 }
 export interface Events {
+  "app.added": AppAdded;
+  "app.allowed": AppAllowed;
+  "app.removed": AppRemoved;
+  "app.stored": AppStored;
   "chat.deleted": MessageDeleted;
   "chat.edited": MessageEdited;
   "chat.reacted": MessageReacted;
@@ -635,6 +745,10 @@ export interface Events {
   "chat.titled": MessageTitled;
   "file.deleted": FileDeleted;
   "file.shared": FileShared;
+  "game.begun": GameBegun;
+  "game.sat": GameSat;
+  "game.scored": GameScored;
+  "game.stood": GameStood;
   "hand.lowered": HandLowered;
   "hand.raised": HandRaised;
   "image.added": ImageAdded;
@@ -661,6 +775,35 @@ export interface Events {
   "track.published": TrackPublished;
   "track.unmuted": TrackUnmuted;
   "track.unpublished": TrackUnpublished;
+}
+/**
+ * A mini-app is in the room.
+ */
+export interface AppAdded {
+  app: string;
+  name: string;
+  users: "everyone" | "hosts";
+}
+/**
+ * Others may use it now.
+ */
+export interface AppAllowed {
+  app: string;
+  users: "everyone" | "hosts";
+}
+/**
+ * It no longer is, and nothing of what it stored.
+ */
+export interface AppRemoved {
+  app: string;
+}
+/**
+ * A value of a mini-app has changed.
+ */
+export interface AppStored {
+  app: string;
+  key: string;
+  value: string | null;
 }
 /**
  * A message is gone; its place stays.
@@ -715,6 +858,31 @@ export interface FileShared {
   identity: string;
   name: string;
   file: File | null;
+}
+/**
+ * A new round of the same two.
+ */
+export interface GameBegun {}
+/**
+ * Somebody has taken a place. With two at the table a round begins.
+ */
+export interface GameSat {
+  identity: string;
+  side: "near" | "far";
+}
+/**
+ * A side has a point more.
+ */
+export interface GameScored {
+  side: "near" | "far";
+  points: number;
+}
+/**
+ * A place is free again. `by` is its player or a host.
+ */
+export interface GameStood {
+  identity: string;
+  by: string;
 }
 /**
  * Somebody is out of the queue. `by` is themselves or a host.

@@ -25,6 +25,9 @@ class ErrorText:
 class ErrorTexts:
     """One text for each code of `moim.meeting.errors`; the field is the code."""
 
+    app_storage_full: ErrorText
+    app_unknown: ErrorText
+    apps_full: ErrorText
     barred: ErrorText
     epoch_stale: ErrorText
     file_name_invalid: ErrorText
@@ -35,6 +38,7 @@ class ErrorTexts:
     file_unscanned: ErrorText
     upload_corrupt: ErrorText
     upload_offset: ErrorText
+    game_full: ErrorText
     image_unknown: ErrorText
     last_host: ErrorText
     message_deleted: ErrorText
@@ -42,7 +46,9 @@ class ErrorTexts:
     name_invalid: ErrorText
     not_author: ErrorText
     not_host: ErrorText
+    not_playing: ErrorText
     not_present: ErrorText
+    not_referee: ErrorText
     participant_unknown: ErrorText
     reaction_unknown: ErrorText
     reactions_full: ErrorText

@@ -75,6 +75,16 @@ ENGLISH = Text(
     go_back="Back to the room",
     error_code="Code",
     errors=ErrorTexts(
+        app_storage_full=ErrorText(
+            "This mini-app has stored as much as it can",
+            "Remove it and add it again to begin anew.",
+        ),
+        app_unknown=ErrorText(
+            "This mini-app is gone", "A host has removed it, or it never was in this room."
+        ),
+        apps_full=ErrorText(
+            "This room has as many mini-apps as it can hold", "Remove one that nobody uses."
+        ),
         barred=ErrorText(
             "You were removed from this room", "A host decides who comes back. Ask one of them."
         ),
@@ -110,6 +120,7 @@ ENGLISH = Text(
         upload_offset=ErrorText(
             "The upload lost its place", "It goes on from where the server has it."
         ),
+        game_full=ErrorText("Two are playing already", "Watch them, and sit down after that."),
         image_unknown=ErrorText(
             "This image is gone", "It was deleted, or it never was in this room."
         ),
@@ -128,7 +139,11 @@ ENGLISH = Text(
         not_host=ErrorText(
             "Only a host can do this", "Ask a host, or open your host link in this browser."
         ),
+        not_playing=ErrorText("You are not playing", "Sit down at the table first."),
         not_present=ErrorText("You are not in the room", "Join it first, then try again."),
+        not_referee=ErrorText(
+            "The points are not yours to say", "The referee of this game counts them."
+        ),
         participant_unknown=ErrorText("This person is not here", "They may have just left."),
         reaction_unknown=ErrorText("This is not one emoji", "Choose one from the list."),
         reactions_full=ErrorText(

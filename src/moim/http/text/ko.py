@@ -73,6 +73,15 @@ KOREAN = Text(
     go_back="방으로 돌아가기",
     error_code="코드",
     errors=ErrorTexts(
+        app_storage_full=ErrorText(
+            "미니앱 저장 공간이 가득 찼어요", "미니앱을 뺐다가 다시 넣으면 처음부터 시작해요."
+        ),
+        app_unknown=ErrorText(
+            "미니앱을 찾을 수 없어요", "진행자가 뺐거나, 이 방에 없던 미니앱이에요."
+        ),
+        apps_full=ErrorText(
+            "이 방에는 미니앱을 더 넣을 수 없어요", "쓰지 않는 미니앱을 먼저 빼 주세요."
+        ),
         barred=ErrorText(
             "이 방에서 내보내졌어요",
             "다시 들어오려면 진행자의 허락이 필요해요. 진행자에게 물어봐 주세요.",
@@ -100,6 +109,7 @@ KOREAN = Text(
         ),
         upload_corrupt=ErrorText("파일의 일부가 오는 길에 깨졌어요", "온전한 곳부터 다시 보내요."),
         upload_offset=ErrorText("업로드 위치가 어긋났어요", "서버에 있는 곳부터 이어서 보내요."),
+        game_full=ErrorText("이미 두 사람이 하고 있어요", "지켜보다가 자리가 나면 앉아 주세요."),
         image_unknown=ErrorText("이미지가 없어요", "지워졌거나 이 방에 없는 이미지예요."),
         last_host=ErrorText(
             "방에는 진행자가 필요해요",
@@ -118,7 +128,9 @@ KOREAN = Text(
             "진행자만 할 수 있어요",
             "진행자에게 부탁하거나, 이 브라우저에서 진행자 링크를 열어 주세요.",
         ),
+        not_playing=ErrorText("지금 게임을 하고 있지 않아요", "먼저 자리에 앉아 주세요."),
         not_present=ErrorText("아직 방에 들어오지 않았어요", "먼저 들어온 뒤 다시 해 보세요."),
+        not_referee=ErrorText("점수는 심판만 셀 수 있어요", "이 게임의 심판이 점수를 세요."),
         participant_unknown=ErrorText("지금 방에 없는 분이에요", "방금 나갔을 수 있어요."),
         reaction_unknown=ErrorText("이모지 하나가 아니에요", "목록에서 하나를 골라 주세요."),
         reactions_full=ErrorText(

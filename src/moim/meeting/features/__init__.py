@@ -4,7 +4,7 @@ from typing import Any
 
 from moim.meeting import images
 from moim.meeting.feature import Feature
-from moim.meeting.features import chat, file, hand, private, recording, retention
+from moim.meeting.features import app, chat, file, game, hand, private, recording, retention
 
 FEATURES: tuple[Feature[Any], ...] = (
     images.image,
@@ -14,4 +14,6 @@ FEATURES: tuple[Feature[Any], ...] = (
     file.file,
     hand.hand,
     recording.recording,
+    game.game,
+    app.app,
 )
