@@ -11,6 +11,7 @@ import pytest
 
 from moim.sfu_server import LINE_LENGTH_VARIABLE, REQUEST_LINE_BYTES
 from tests import postgres as postgresql
+from tests import redis_server as redis
 
 if LINE_LENGTH_VARIABLE not in os.environ:
     os.environ[LINE_LENGTH_VARIABLE] = str(REQUEST_LINE_BYTES)
@@ -22,4 +23,11 @@ if LINE_LENGTH_VARIABLE not in os.environ:
 def postgres() -> Iterator[postgresql.Postgres]:
     """One PostgreSQL for all tests that are not about what outlives a power cut."""
     with postgresql.running(durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[redis.RedisServer]:
+    """One Redis for all tests; who stops it starts it again."""
+    with redis.running() as server:
         yield server

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -28,6 +29,7 @@ from moim.http.links import host_of
 from moim.http.scanning import Scanner
 from moim.http.site import Options
 from moim.http.wiring import add_pages, make_site
+from moim.live.alone import ALONE
 from moim.live.clock import SystemClock
 from moim.live.graces import GraceTimes
 from moim.live.ids import RandomIds
@@ -41,7 +43,7 @@ from moim.meeting.ids import Identity
 from moim.meeting.text import NAME_GRAPHEMES, TEXT_GRAPHEMES
 from moim.reception import Reception
 from moim.retention_sweep import RetentionSweep
-from moim.settings import Settings, load_settings, signing_key
+from moim.settings import Settings, SettingsError, load_settings, signing_key
 from moim.signalling import apps, socketio
 from moim.signalling.door import Door, DoorLimits, Greeting
 from moim.signalling.engine import Engine
@@ -58,6 +60,9 @@ from moim.storage.messages import Messages
 from moim.storage.rooms import Rooms
 from moim.storage.schema import bring_up_to_date
 from moim.titles.fetch import PageTitles
+
+if TYPE_CHECKING:
+    from moim.cluster import Cluster
 
 FAREWELL_S = 0.5
 # A mesh of eight sends some hundred candidates at once when a network changes.
@@ -81,7 +86,8 @@ def create_app(
     """
     settings = settings or load_settings()
     identities = Identities(signing_key(settings), identify)
-    backend = _Backend.of(settings)
+    cluster = _cluster(settings)
+    backend = _Backend.of(settings, cluster)
     site = make_site(
         _options(settings, ways or Ways()),
         rooms=backend.reception,
@@ -102,13 +108,15 @@ def create_app(
             apps.NAMESPACE: settings.app_event_max_bytes,
         },
         settings.connections_per_address,
+        apps=cluster.apps if cluster is not None else None,
+        sticky=cluster.sticky if cluster is not None else None,
     )
     socketio.SocketIoDoor(engine, door)
     apps.Apps(engine, door, _app_limits(settings))
 
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
-        async with backend.running():
+        async with backend.running(engine.refuse_misled):
             try:
                 yield
             finally:
@@ -124,6 +132,7 @@ def create_app(
 
     app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.rooms = backend.reception  # for the app around: make a room, ask for a role
+    app.state.cluster = cluster  # for whoever watches it; None for one server
     app.state.before_stop = farewell  # for the server: to be awaited while sockets are open
     app.router.routes.append(Mount("/socket.io", _shared(engine, settings.allowed_origins)))
     app.router.routes.append(WebSocketRoute("/ws", WebSocketDoor(door).serve))
@@ -156,9 +165,10 @@ class _Backend:
     files: FileDesk
     sweep: ImageSweep
     retention: RetentionSweep
+    cluster: "Cluster | None"
 
     @classmethod
-    def of(cls, settings: Settings) -> "_Backend":
+    def of(cls, settings: Settings, cluster: "Cluster | None") -> "_Backend":
         database = Database(settings.database_url)
         images = ImageStore(settings.data_dir / "images", settings.room_images_max_bytes)
         parts = FileParts(settings.data_dir / "files")
@@ -173,6 +183,8 @@ class _Backend:
             limits=Limits(participants=settings.max_participants),
             graces=GraceTimes(settings.grace_s, settings.away_grace_s),
             titles=PageTitles() if settings.link_titles else None,
+            bus=cluster.bus if cluster else ALONE,
+            holders=cluster.join(database) if cluster else ALONE,
         )
         registry = Registry(rooms, tools)
         links = HostLinks(database)
@@ -182,12 +194,16 @@ class _Backend:
         rules = FileRules(settings.file_max_bytes, kinds)
         desk = FileDesk(files, rules, Scanner(settings.file_scan_command), reception)
         retention = RetentionSweep(registry, rooms, messages, tools.clock)
-        return cls(database, registry, reception, images, desk, sweep, retention)
+        return cls(database, registry, reception, images, desk, sweep, retention, cluster)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        try:
+    async def running(self, refuse_misled: Callable[[str], None]) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
             await bring_up_to_date(self.database)
+            if self.cluster is not None:
+                together = self.cluster.running(self.registry, refuse_misled)
+                await stack.enter_async_context(together)
             await self.registry.start()
             sweeping = [
                 asyncio.create_task(self.sweep.for_ever(_until_next_sweep)),
@@ -201,8 +217,25 @@ class _Backend:
                     task.cancel()
                 await asyncio.gather(*sweeping, return_exceptions=True)
                 await self.registry.stop()
-        finally:
-            await self.database.close()
+
+
+def _cluster(settings: Settings) -> "Cluster | None":
+    """What makes this server one of several, when it is. Raises: SettingsError."""
+    needed = {
+        "asyncpg": not settings.database_url.startswith("sqlite"),
+        "redis": settings.redis_url,
+    }
+    missing = [name for name, wanted in needed.items() if wanted and find_spec(name) is None]
+    if missing:
+        raise SettingsError(
+            f"MOIM_DATABASE_URL and MOIM_REDIS_URL need {' and '.join(missing)}: "
+            'pip install "moim[cluster]"'
+        )
+    if settings.redis_url is None:
+        return None
+    from moim.cluster import Cluster
+
+    return Cluster.of(settings.redis_url)
 
 
 async def _until_next_sweep() -> None:

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
         "driver.",
         json_schema_extra={"default_text": "SQLite in the data folder"},
     )
+    redis_url: str | None = Field(
+        default=None,
+        description="Redis that carries news between several servers of one deployment, such as "
+        "`redis://redis:6379/0`. They share `MOIM_DATABASE_URL` (PostgreSQL), `MOIM_SECRET` and "
+        "`MOIM_DATA_DIR`.",
+    )
     secret: SecretStr | None = Field(
         default=None,
         description="The key that signs identities, at least 32 characters; the same on all "
@@ -457,6 +463,17 @@ class Settings(BaseSettings):
             raise ValueError(f"start it with {fixes.get(scheme, 'sqlite+aiosqlite')}://")
         return value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _several_servers(cls, value: str | None, done: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("start it with redis:// or, over TLS, with rediss://")
+        if not str(done.data.get("database_url", "")).startswith("postgresql"):
+            raise ValueError("several servers share a PostgreSQL; set MOIM_DATABASE_URL, too")
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
@@ -566,7 +583,7 @@ def _explained(error: ValidationError) -> Iterator[str]:
         # The value of a secret, and of an address with a password in it, stays out of the terminal.
         shown = (
             ""
-            if field in ("secret", "turn_secret", "database_url")
+            if field in ("secret", "turn_secret", "database_url", "redis_url")
             else f" (it is {problem['input']!r})"
         )
         yield f"{variable_of(field)}: {said}{shown}"

@@ -179,9 +179,10 @@ class House:
         *,
         participants: int = 8,
         server: str = "a",
+        url: str | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
-        self.database = Database(f"sqlite+aiosqlite:///{folder / 'moim.db'}")
+        self.database = Database(url or f"sqlite+aiosqlite:///{folder / 'moim.db'}")
         self.files = DeletedFiles()
         self.journal = Journal(self.database)
         self.rooms = Rooms(self.database)
@@ -196,9 +197,13 @@ class House:
         )
         self._open: list[LiveRoom] = []
 
+    async def ready(self) -> None:
+        """Today's schema."""
+        await bring_up_to_date(self.database)
+
     async def room(self) -> LiveRoom:
         """Mina's room, made when it is not there."""
-        await bring_up_to_date(self.database)
+        await self.ready()
         room = LiveRoom(ROOM, self.tools)
         await room.open()
         self._open.append(room)

@@ -32,6 +32,16 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         await database.close()
 
 
+async def emptied(url: str) -> None:
+    """A PostgreSQL of several tests, with today's schema and nothing in it."""
+    database = Database(url)
+    try:
+        await bring_up_to_date(database)
+        await _empty(database)
+    finally:
+        await database.close()
+
+
 async def _empty(database: Database) -> None:
     names = ", ".join(f'"{table}"' for table in metadata.tables)
     async with database.connect().begin() as connection:

@@ -34,6 +34,13 @@ def frame_of(placed: Placed) -> dict[str, Any]:
     }
 
 
+def message_of(placed: Placed) -> Outgoing:
+    """A durable event as it is told, encoded at the first call."""
+    if placed.message is None:
+        placed.message = Outgoing(placed.stored.event.type, frame_of(placed))
+    return placed.message
+
+
 class Audience:
     """Tells the connections of a room what happens in it."""
 
@@ -65,11 +72,9 @@ class Audience:
         """Tell what has happened; `room` is the fold after it all."""
         now = {c: _streams(room, c) for c in self._seats}
         for one in placed:
-            message: Outgoing | None = None
             for connection, streams in now.items():
                 if one.stored.stream in connection.streams & streams:
-                    message = message or Outgoing(one.stored.event.type, frame_of(one))
-                    connection.outlet.send(message)
+                    connection.outlet.send(message_of(one))
             self._hold(one)
         for connection, streams in now.items():
             self.show(connection, streams, room)

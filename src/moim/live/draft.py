@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from moim.live.mailbox import Answer, Ask
+from moim.live.outgoing import Outgoing
 from moim.live.seats import Connection
 from moim.meeting.errors import ErrorCode, MoimError, Refused
 from moim.meeting.feature import Event, Stored
@@ -18,6 +19,8 @@ class Placed:
 
     stored: Stored
     prev: int
+    message: Outgoing | None = None
+    """As browsers and other servers get it, once somebody does."""
 
     def is_about(self, seq: int) -> bool:
         """Whether it is that event, or about it."""

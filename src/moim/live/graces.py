@@ -34,11 +34,7 @@ class Graces:
 
     def follow(self, room: Room, seats: Seats, *, away: Identity | None = None) -> None:
         """Start and stop timers so that exactly the seats without a connection have one."""
-        waiting = {
-            seat.sid: seat.identity
-            for seat in room.participants
-            if seats.holder(seat.identity) is None
-        }
+        waiting = {seat.sid: seat.identity for seat in room.participants if seats.waits(seat)}
         for sid in self._timers.keys() - waiting.keys():
             self._timers.pop(sid).cancel()
         for sid, identity in waiting.items():

@@ -74,10 +74,17 @@ class Mailbox:
         self._closed = True
         self._something.set()
 
-    async def take(self) -> list[Ask]:
-        """All that waits, as many as fit one transaction. Empty once it is closed."""
+    def nudge(self) -> None:
+        """Let `take` return, even with nothing."""
+        self._something.set()
+
+    async def take(self) -> list[Ask] | None:
+        """All that waits, as many as fit one transaction; empty after a nudge. None once it is
+        closed and empty."""
         await self._something.wait()
         handful = [self._asks.popleft() for _ in range(min(len(self._asks), MOST_AT_ONCE))]
+        if not handful and self._closed:
+            return None
         if not self._asks and not self._closed:
             self._something.clear()
         return handful

@@ -35,6 +35,17 @@ class Outgoing:
         return found
 
 
+class Written(Outgoing):
+    """One whose body is JSON already: another server has encoded it."""
+
+    __slots__ = ()
+
+    def __init__(self, event: str, body: str) -> None:
+        self.event = event
+        self.body = body
+        self._forms = {}
+
+
 def goodbye(code: str) -> Outgoing:
     """The last event before the server closes."""
     return Outgoing("goodbye", Goodbye.model_validate({"code": code}).model_dump(mode="json"))

@@ -1,11 +1,14 @@
 """What the live rooms need from outside. The real ones are in `clock.py`, `ids.py` and the doors;
 tests bring virtual time and counted ids."""
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from moim.live.outgoing import Outgoing
 from moim.meeting.ids import FileId, Identity, MeetingId, RoomId, Sid
+
+if TYPE_CHECKING:
+    from moim.live.news import News
 
 
 class Timer(Protocol):
@@ -55,6 +58,39 @@ class Outlet(Protocol):
 
     def close(self, *, for_good: bool) -> None:
         """Close after what is queued. `for_good` tells the client not to come back by itself."""
+
+
+class Bus(Protocol):
+    """The way to the other servers. Nothing here fails: what is lost is read in the journal."""
+
+    @property
+    def active(self) -> bool:
+        """Whether there may be anybody to tell."""
+
+    async def join(self, room: RoomId) -> None:
+        """Hear the news of a room from now on."""
+
+    def leave(self, room: RoomId) -> None:
+        """Hear them no more."""
+
+    def tell(self, room: RoomId, news: "News") -> None:
+        """Tell the other servers of something in a room."""
+
+
+class Holders(Protocol):
+    """Which seats are held by connections to which server."""
+
+    def hold(self, room: RoomId, sid: Sid, tab: str) -> None:
+        """A connection to this server sits on that seat now."""
+
+    def release(self, sid: Sid) -> None:
+        """It does no longer."""
+
+    async def tab_of(self, sid: Sid) -> str | None:
+        """The page that holds a seat by another server, if one does. Raises: Unavailable."""
+
+    async def elsewhere(self, room: RoomId) -> Mapping[Sid, str]:
+        """The seats of a room that others hold, each with its page. Raises: Unavailable."""
 
 
 class TitleFinder(Protocol):

@@ -5,10 +5,11 @@ not come back are given up in time.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 
 import structlog
 
+from moim.live.news import News
 from moim.live.outgoing import goodbye
 from moim.live.room import LiveRoom, Tools
 from moim.meeting.conduct import Create
@@ -127,11 +128,22 @@ class Registry:
         """A room's actor if it is open."""
         return self._open.get(room_id)
 
+    def all_open(self) -> Collection[LiveRoom]:
+        """The rooms that are open here."""
+        return tuple(self._open.values())
+
+    def hear(self, room_id: RoomId, news: News) -> None:
+        """Another server says something of a room."""
+        room = self._open.get(room_id)
+        if room is not None:
+            room.hear(news)
+
     async def _opened(self, room_id: RoomId) -> LiveRoom:
         closing = self._closing.get(room_id)
         if closing is not None:
             await closing
         room = LiveRoom(room_id, self._tools)
+        await self._tools.bus.join(room_id)
         await room.open()
         self._open[room_id] = room
         if room.fold.slug:
@@ -159,6 +171,7 @@ class Registry:
         room_id = room.fold.id
         self._open.pop(room_id, None)
         self._slugs.pop(room.fold.slug, None)
+        self._tools.bus.leave(room_id)
         task = asyncio.create_task(room.stop())
         self._closing[room_id] = task
         task.add_done_callback(lambda _: self._closing.pop(room_id, None))

@@ -5,17 +5,19 @@ A bug in the rules costs its own command, is logged once, and the meeting goes o
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from moim.live.audience import Audience
+from moim.live.alone import ALONE
+from moim.live.audience import Audience, message_of
 from moim.live.draft import Draft, Joining, Placed
 from moim.live.graces import Graces, GraceTimes
 from moim.live.mailbox import Answer, Ask, Mailbox
+from moim.live.news import Happened, News, Passed, Seated
 from moim.live.outgoing import passing as passing_message
-from moim.live.ports import Clock, Files, Ids, Outlet, TitleFinder
+from moim.live.ports import Bus, Clock, Files, Holders, Ids, Outlet, TitleFinder
 from moim.live.reader import Reader
 from moim.live.scribe import Scribe
 from moim.live.seats import Connection, Seats
@@ -23,7 +25,7 @@ from moim.live.titling import Titling
 from moim.meeting.errors import ErrorCode, MoimError, Refused, Unavailable
 from moim.meeting.feature import Command, Limits
 from moim.meeting.ids import SYSTEM, CommandId, FileId, Identity, RoomId, Sid
-from moim.meeting.membership import Expire, LeaveReason, ParticipantLeft
+from moim.meeting.membership import Expire, LeaveReason, ParticipantLeft, ParticipantResumed
 from moim.meeting.model import Room
 from moim.meeting.passing import Passing, relay
 from moim.meeting.queries import Away, History, Query, RefreshIce, Revisions, Search, Sync
@@ -46,6 +48,8 @@ class Tools:
     ids: Ids
     limits: Limits
     graces: GraceTimes
+    bus: Bus = ALONE
+    holders: Holders = ALONE
     titles: TitleFinder | None = None
     """None where the server follows no links."""
 
@@ -55,16 +59,25 @@ class LiveRoom:
 
     def __init__(self, room_id: RoomId, tools: Tools) -> None:
         self._tools = tools
-        self.seats = Seats()
+        self.seats = Seats(room_id, tools.holders)
         self._mailbox = Mailbox()
         self._audience = Audience(self.seats)
         self._graces = Graces(tools.clock, tools.graces, self._expire)
         self._scribe = Scribe(
-            room_id, tools.journal, tools.clock, tools.limits, self.seats, self._told
+            room_id,
+            tools.journal,
+            tools.clock,
+            tools.limits,
+            self.seats,
+            tools.holders,
+            self._told,
         )
         self._titling = Titling(tools.titles, tools.clock, self.submit) if tools.titles else None
         self._in_doubt = False
         """The fold may be behind the journal: read it again before deciding anything."""
+        self._heard: list[Happened] = []
+        self._behind = False
+        """Others have written what was not heard."""
         self._task: asyncio.Task[None] | None = None
         self._errands: set[asyncio.Task[None]] = set()
 
@@ -74,14 +87,21 @@ class LiveRoom:
         return self._scribe.fold
 
     @property
+    def conflicts(self) -> int:
+        """How often another server wrote first, and this one decided again."""
+        return self._scribe.conflicts
+
+    @property
     def idle(self) -> bool:
-        """Nobody sits in it, nobody is at the door, and nothing waits."""
-        return not (self.fold.participants or len(self.seats) or len(self._mailbox))
+        """Nobody sits in it but by other servers, nobody is at the door, and nothing waits."""
+        elsewhere = all(one.sid in self.seats.elsewhere for one in self.fold.participants)
+        return elsewhere and not (len(self.seats) or len(self._mailbox))
 
     async def open(self) -> None:
         """Fold the journal and begin to work. Raises: Unavailable."""
         since, placed = await self._scribe.load()
         self._audience.hold(since, placed)
+        self.seats.elsewhere = await self._tools.holders.elsewhere(self.fold.id)
         self._graces.follow(self.fold, self.seats)
         self._task = asyncio.create_task(self._work(), name=f"room {self.fold.id}")
 
@@ -177,13 +197,71 @@ class LiveRoom:
             at_ms=self._tools.clock.now_ms(),
             payload=said.payload,
         )
-        for seat in self.fold.participants:
-            holder = self.seats.holder(seat.identity)
-            if holder is None or seat.identity == connection.identity:
-                continue
-            if said.to is None or said.to == seat.identity:
-                holder.outlet.send(message)
+        passed = Passed(message, connection.identity, said.to)
+        if not self._pass_on(passed):
+            self._tools.bus.tell(self.fold.id, passed)
         return Answer(self.fold.seq)
+
+    def _pass_on(self, passed: Passed) -> bool:
+        """To who is for it and here. Returns whether that was everybody."""
+        everybody = True
+        for seat in self.fold.participants:
+            if seat.identity == passed.sender or passed.to not in (None, seat.identity):
+                continue
+            holder = self.seats.holder(seat.identity)
+            if holder is None:
+                everybody = False
+            else:
+                holder.outlet.send(passed.message)
+        return everybody
+
+    # Other servers
+
+    def hear(self, news: News) -> None:
+        """Another server says something of this room."""
+        match news:
+            case Passed():
+                self._pass_on(news)
+            case Seated(sid=sid, tab=tab):
+                self.held_elsewhere({**self.seats.elsewhere, sid: tab})
+            case Happened():
+                self._heard.append(news)
+                self._mailbox.nudge()
+
+    def reached(self, seq: int) -> None:
+        """The journal has come to that number."""
+        if seq > self.fold.seq:
+            self._behind = True
+        if self._behind:
+            self._mailbox.nudge()
+
+    def held_elsewhere(self, held: Mapping[Sid, str]) -> None:
+        """These seats are held by other servers, and no others."""
+        self.seats.elsewhere = held
+        for seat in self.fold.participants:
+            if seat.sid in held:
+                moved = self.seats.vacate(seat.identity, seat.sid)
+                if moved is not None:
+                    moved.dismiss("seat_moved")
+        if not self._mailbox.closed:
+            self._graces.follow(self.fold, self.seats)
+
+    async def _follow(self) -> None:
+        heard, self._heard = self._heard, []
+        behind, self._behind = self._behind, False
+        try:
+            if self._in_doubt:
+                await self._reload()
+                self._in_doubt = False
+            else:
+                await self._scribe.follow([one for news in heard for one in news.placed()])
+                if behind:
+                    await self._scribe.catch_up()
+        except Unavailable:
+            self._behind = True  # the next look tries again
+        except Exception:
+            _log.exception("news_not_followed", room=self.fold.id)
+            self._in_doubt = self._behind = True
 
     async def query(self, connection: Connection, query: Query) -> Answer:
         """Answer what a connection asks for itself. Raises: Refused, Unavailable."""
@@ -216,8 +294,11 @@ class LiveRoom:
     # Working
 
     async def _work(self) -> None:
-        while asks := await self._mailbox.take():
-            await self._supervise(asks)
+        while (asks := await self._mailbox.take()) is not None:
+            if self._heard or self._behind:
+                await self._follow()
+            if asks:
+                await self._supervise(asks)
 
     async def _supervise(self, asks: Sequence[Ask]) -> None:
         try:
@@ -255,21 +336,35 @@ class LiveRoom:
             self._audience.show_all_again(self.fold)
         self._graces.follow(self.fold, self.seats)
 
-    def _told(self, placed: Sequence[Placed], joining: Sequence[Joining]) -> None:
-        """What is written is true: seats, audience and timers follow it."""
+    def _told(
+        self, placed: Sequence[Placed], joining: Sequence[Joining] = (), *, own: bool = False
+    ) -> None:
+        """What is written is true: seats, audience, timers and other servers follow it."""
         for one in placed:
             match one.stored.event:
                 case ParticipantLeft(identity=identity, sid=sid, reason=reason):
                     gone = self.seats.vacate(identity, sid)
                     if gone is not None and reason in _GOODBYES:
                         gone.dismiss(_GOODBYES[reason])
+                case ParticipantResumed(identity=identity, sid=sid) if not own:
+                    holder = self.seats.holder(identity)
+                    if holder is not None and holder.sid not in (None, sid):
+                        self.seats.vacate(identity, holder.sid)
+                        holder.dismiss("seat_moved")
                 case _:
                     continue
         for joined in joining:
             seat = self.fold.find(joined.ask.actor)
             if seat is not None:
                 self.seats.take(joined.connection, joined.tab, seat.sid)
+                seated = Seated(seat.identity, seat.sid, joined.tab)
+                self._tools.bus.tell(self.fold.id, seated)
         self._audience.publish(self.fold, placed)
+        if own and placed and self._tools.bus.active:
+            happened = Happened([message_of(one) for one in placed])
+            self._tools.bus.tell(self.fold.id, happened)
+        for one in placed:
+            one.message = None  # a later event may scrub it
         self._graces.follow(self.fold, self.seats)
         if self._titling is not None:
             self._titling.follow(placed)

@@ -6,17 +6,18 @@ Another server may write the same room. Its number is then taken, the insert fai
 reads what it missed and decides again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from moim.live.draft import Draft, Joining, Placed
 from moim.live.mailbox import Answer, Ask
-from moim.live.ports import Clock
+from moim.live.ports import Clock, Holders
 from moim.live.seats import Seats
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
 from moim.meeting.feature import Context, Limits, Stored
 from moim.meeting.ids import CommandId, FileId, Identity, RoomId
 from moim.meeting.membership import Expire, Join, MeetingEnded
-from moim.meeting.model import Room
+from moim.meeting.model import Participant, Room
 from moim.meeting.rules import apply, decide
 from moim.storage.database import Conflict
 from moim.storage.journal import EVENTS_PER_SNAPSHOT, Journal
@@ -24,7 +25,13 @@ from moim.storage.journal import EVENTS_PER_SNAPSHOT, Journal
 MOST_TRIES = 5
 COMMANDS_REMEMBERED = 2000
 
-Told = Callable[[Sequence[Placed], Sequence[Joining]], None]
+
+class Told(Protocol):
+    """Hears what is written: by this server (`own`), with who sits down by it, or by another."""
+
+    def __call__(
+        self, placed: Sequence[Placed], joining: Sequence[Joining] = (), *, own: bool = False
+    ) -> None: ...
 
 
 class Scribe:
@@ -37,6 +44,7 @@ class Scribe:
         clock: Clock,
         limits: Limits,
         seats: Seats,
+        holders: Holders,
         told: Told,
     ) -> None:
         self.fold = Room(id=room_id)
@@ -44,7 +52,10 @@ class Scribe:
         self._clock = clock
         self._limits = limits
         self._seats = seats
+        self._holders = holders
         self._told = told
+        self.conflicts = 0
+        """How often another server was faster."""
         self._snapshot_seq = 0
         self._seen: dict[tuple[Identity, CommandId], int] = {}
         """The last commands that led to events, with their last seq."""
@@ -77,11 +88,12 @@ class Scribe:
                 try:
                     doomed = await self._append(draft)
                 except Conflict:
-                    await self._catch_up(asks)
+                    self.conflicts += 1
+                    await self.catch_up(asks)
                     continue
             self.fold = draft.room
             self._remember([placed.stored for placed in draft.placed])
-            self._told(draft.placed, tuple(draft.joining.values()))
+            self._told(draft.placed, tuple(draft.joining.values()), own=True)
             return draft, doomed
         raise Unavailable(ErrorCode.BUSY)
 
@@ -94,7 +106,27 @@ class Scribe:
             self._snapshot_seq = draft.room.seq
         return doomed
 
-    async def _catch_up(self, asks: Sequence[Ask]) -> None:
+    async def follow(self, heard: Sequence[Placed]) -> None:
+        """Fold what another server says it has written; a gap is read from the journal.
+
+        Raises: Unavailable.
+        """
+        placed = []
+        for one in heard:
+            if one.stored.seq == self.fold.seq + 1:
+                placed.append(one)
+                self.fold = apply(self.fold, one.stored)
+        if placed:
+            self._remember([one.stored for one in placed])
+            self._told(placed)
+        if heard and heard[-1].stored.seq > self.fold.seq:
+            await self.catch_up()
+
+    async def catch_up(self, asks: Sequence[Ask] = ()) -> None:
+        """Fold what others have written, and learn which of these commands are among it.
+
+        Raises: Unavailable.
+        """
         missed = await self._journal.after(self.fold.id, self.fold.seq)
         placed = []
         for stored in missed:
@@ -103,7 +135,7 @@ class Scribe:
         self._remember(missed)
         self._seen.update(await self._journal.answered(self.fold.id, [a.key for a in asks]))
         if placed:
-            self._told(placed, ())
+            self._told(placed)
 
     def _remember(self, stored: Sequence[Stored]) -> None:
         for one in stored:
@@ -131,7 +163,7 @@ class Scribe:
     async def _decide(self, ask: Ask, draft: Draft) -> None:
         command = ask.command
         if isinstance(command, Join):
-            self._join(ask, command, draft)
+            await self._join(ask, command, draft)
             return
         twin = next((a for a in draft.answers if a.key == ask.key), None)
         if twin is not None:
@@ -142,7 +174,7 @@ class Scribe:
             return
         if ask.connection is not None:
             draft.demand_seat(ask.connection)
-        if isinstance(command, Expire) and self._is_back(command.identity, draft):
+        if isinstance(command, Expire) and await self._is_back(command, draft):
             draft.answers[ask] = Answer(draft.room.seq)
             return
         about = command.about_seq()
@@ -156,7 +188,7 @@ class Scribe:
             draft.doubtful.append(ask)
         draft.add(ask, events, context.now_ms)
 
-    def _join(self, ask: Ask, join: Join, draft: Draft) -> None:
+    async def _join(self, ask: Ask, join: Join, draft: Draft) -> None:
         """Joining is repeated safely by the seat, not by the id of the command: who sends it again
         from a new socket must get the seat, not an old answer."""
         connection = ask.connection
@@ -165,13 +197,22 @@ class Scribe:
         if ask.key in self._seen or any(a.key == ask.key for a in draft.answers):
             ask.command_id = CommandId(f"{ask.command_id[:64]}~{ask.sid[-24:]}")
         before = draft.joining.get(ask.actor)
-        occupied = before.tab != join.tab if before else self._seats.occupied(ask.actor, join.tab)
-        context = self._context(ask, occupied=occupied)
+        tab = before.tab if before else await self._tab_of(draft.room.find(ask.actor))
+        context = self._context(ask, occupied=tab not in (None, join.tab))
         draft.add(ask, decide(draft.room, ask.actor, join, context), context.now_ms)
         draft.joining[ask.actor] = Joining(ask, connection, join.tab)
 
-    def _is_back(self, identity: Identity, draft: Draft) -> bool:
-        return self._seats.holder(identity) is not None or identity in draft.joining
+    async def _is_back(self, expire: Expire, draft: Draft) -> bool:
+        if self._seats.holder(expire.identity) is not None or expire.identity in draft.joining:
+            return True
+        return await self._holders.tab_of(expire.sid) is not None
+
+    async def _tab_of(self, seat: Participant | None) -> str | None:
+        """The page that holds a seat at this moment, here or on another server."""
+        if seat is None:
+            return None
+        holder = self._seats.holder(seat.identity)
+        return holder.tab if holder is not None else await self._holders.tab_of(seat.sid)
 
     def _context(
         self, ask: Ask, *, occupied: bool = False, past: tuple[Stored, ...] = ()

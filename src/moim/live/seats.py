@@ -4,12 +4,12 @@ A seat belongs to an identity and is held by at most one connection. One without
 waits for its grace to end.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from moim.live.outgoing import goodbye
-from moim.live.ports import Outlet
-from moim.meeting.ids import Identity, Sid, Stream
-from moim.meeting.model import Room
+from moim.live.ports import Holders, Outlet
+from moim.meeting.ids import Identity, RoomId, Sid, Stream
+from moim.meeting.model import Participant, Room
 
 
 class Connection:
@@ -40,9 +40,13 @@ class Connection:
 class Seats:
     """All connections of a room, and who of them sits."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: RoomId, holders: Holders) -> None:
+        self._room = room
+        self._holders = holders
         self._connections: set[Connection] = set()
         self._held: dict[Identity, Connection] = {}
+        self.elsewhere: Mapping[Sid, str] = {}
+        """The seats that connections to other servers hold, each with its page's tab."""
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -60,7 +64,7 @@ class Seats:
         connection.streams = frozenset()
         self._connections.discard(connection)
         if self._held.get(connection.identity) is connection:
-            del self._held[connection.identity]
+            self._let_go(connection)
             return True
         return False
 
@@ -68,18 +72,20 @@ class Seats:
         """Who holds an identity's seat at this moment."""
         return self._held.get(identity)
 
-    def occupied(self, identity: Identity, tab: str) -> bool:
-        """Whether another page than this one holds the seat."""
-        holder = self._held.get(identity)
-        return holder is not None and holder.tab != tab
+    def waits(self, seat: Participant) -> bool:
+        """Whether nobody holds a seat, here or elsewhere."""
+        return seat.identity not in self._held and seat.sid not in self.elsewhere
 
     def take(self, connection: Connection, tab: str, sid: Sid) -> None:
         """Sit down. Whoever held the seat before is told that it has moved."""
         before = self._held.get(connection.identity)
+        if before is not None:
+            self._let_go(before)
         connection.tab, connection.sid, connection.away = tab, sid, False
         if connection.closed:
             return
         self._held[connection.identity] = connection
+        self._holders.hold(self._room, sid, tab)
         if before is not None and before is not connection:
             before.streams = frozenset()
             before.dismiss("seat_moved")
@@ -89,6 +95,11 @@ class Seats:
         holder = self._held.get(identity)
         if holder is None or holder.sid != sid:
             return None
-        del self._held[identity]
+        self._let_go(holder)
         holder.streams = frozenset()
         return holder
+
+    def _let_go(self, holder: Connection) -> None:
+        del self._held[holder.identity]
+        if holder.sid is not None:
+            self._holders.release(holder.sid)

@@ -52,6 +52,7 @@ class ErrorCode(StrEnum):
     IDENTITY_MISSING = "identity_missing"
     ORIGIN_REFUSED = "origin_refused"
     PROTOCOL_UNSUPPORTED = "protocol_unsupported"
+    PROXY_NOT_STICKY = "proxy_not_sticky"
     RATE_LIMITED = "rate_limited"
     ROOM_UNKNOWN = "room_unknown"
     # pages and files

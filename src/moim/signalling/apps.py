@@ -12,6 +12,7 @@ from typing import Any
 
 from moim.meeting.errors import ErrorCode, MoimError, ProtocolViolation, Refused, Unavailable
 from moim.meeting.ids import Identity, RoomId
+from moim.signalling.app_bus import room_of
 from moim.signalling.commands import refusal
 from moim.signalling.door import Door
 from moim.signalling.engine import MOST_QUEUED_PASSING, Engine, message_packets
@@ -60,6 +61,8 @@ class Apps:
         engine.server.on("connect", self._connect, namespace=NAMESPACE)
         engine.server.on("disconnect", self._disconnect, namespace=NAMESPACE)
         engine.server.on("*", self._event, namespace=NAMESPACE)
+        if engine.apps is not None:
+            engine.apps.deliver = self._deliver
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: object = None) -> None:
         socket_id = self._engine.socket_of(sid, NAMESPACE)
@@ -77,6 +80,9 @@ class Apps:
         member = Member(identity, room.fold.id, socket_id, address, bucket)
         self._members[sid] = member
         self._rooms.setdefault(member.room_id, {})[sid] = member
+        if self._engine.apps is not None:
+            for name in (room_of(member.room_id), room_of(member.room_id, identity)):
+                await self._engine.server.enter_room(sid, name, NAMESPACE)
 
     async def _disconnect(self, sid: str, _reason: str = "") -> None:
         self._engine.close_unused(self._engine.socket_of(sid, NAMESPACE))
@@ -116,9 +122,33 @@ class Apps:
             for other in self._rooms[member.room_id].values()
             if other.identity in seated and (named is None or other.identity in named)
         ]
-        packets = self._encoded([name, {"from": member.identity}, *arguments])
+        told = [{"from": member.identity}, *arguments]
+        packets = self._encoded([name, *told])
         for hearer in hearers:
             self._engine.push(hearer.socket_id, packets, MOST_QUEUED_PASSING)
+        if self._engine.apps is not None:
+            rooms = [room_of(member.room_id, Identity(one)) for one in named or ()]
+            if named is None:
+                rooms = [room_of(member.room_id)]
+            self._engine.apps.pass_on(NAMESPACE, name, told, rooms)
+
+    def _deliver(
+        self, namespace: str, name: str, data: list[Any], rooms: list[str], skip: list[str]
+    ) -> None:
+        """Another server passes something on: to who is in those rooms here, and sits."""
+        if namespace != NAMESPACE:
+            return
+        found = {
+            sid
+            for room in rooms
+            for sid, _ in self._engine.server.manager.get_participants(NAMESPACE, room)
+        }
+        packets = self._encoded([name, *data])
+        for sid in found - set(skip):
+            member = self._members.get(sid)
+            room = self._door.registry.opened(member.room_id) if member else None
+            if member and room and room.fold.find(member.identity) is not None:
+                self._engine.push(member.socket_id, packets, MOST_QUEUED_PASSING)
 
     def _encoded(self, data: list[Any]) -> list[Any]:
         encoded = self._engine.server.packet_class(data=data, namespace=NAMESPACE).encode()

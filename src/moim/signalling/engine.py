@@ -14,8 +14,10 @@ from engineio import packet as engine_packet
 from engineio.payload import Payload
 from starlette.types import Message, Receive, Scope, Send
 
+from moim.signalling.app_bus import AppBus
 from moim.signalling.packets import strict_packets
 from moim.signalling.rates import Places
+from moim.signalling.sticky import Sticky, refusal
 
 PING_INTERVAL_S = 5
 PING_TIMEOUT_S = 5
@@ -40,10 +42,21 @@ _silent.propagate = False
 class Engine:
     """A Socket.IO server as an ASGI app to be mounted; it does not look at its path."""
 
-    def __init__(self, most_bytes: Mapping[str, int], connections_per_address: int) -> None:
-        """`most_bytes` is the largest packet of each namespace."""
+    def __init__(
+        self,
+        most_bytes: Mapping[str, int],
+        connections_per_address: int,
+        *,
+        apps: AppBus | None = None,
+        sticky: Sticky | None = None,
+    ) -> None:
+        """`most_bytes` is the largest packet of each namespace. `apps` and `sticky` are for a
+        deployment of several servers."""
+        self.apps = apps
+        self._sticky = sticky
         self.server = _Server(
             self._send,
+            client_manager=apps,
             async_mode="asgi",
             # Origins are checked at `connect`, where a refusal has a code.
             cors_allowed_origins=[],
@@ -65,6 +78,9 @@ class Engine:
         self._queued_bytes: dict[str, int] = {}
         """By transport: what was queued since its queue was empty last."""
         self._library = dict(self.server.eio.handlers)
+        if sticky is not None:
+            made = self.server.eio.generate_id
+            self.server.eio.generate_id = lambda: sticky.name(made())
         self.server.eio.on("connect", self._connected)
         self.server.eio.on("disconnect", self._disconnected)
 
@@ -91,6 +107,9 @@ class Engine:
         """Serve one request or one WebSocket."""
         if scope["type"] == "websocket":
             receive = _careful(receive)
+        if self._sticky is not None and (misled := self._sticky.is_misled(scope)):
+            await self._sticky.refuse(misled, scope, receive, send)
+            return
         await self.server.handle_request(scope, receive, send)
 
     def socket_of(self, sid: str, namespace: str) -> str | None:
@@ -132,6 +151,13 @@ class Engine:
         while socket is not None and not socket.queue.empty():
             socket.queue.get_nowait()
         self.hang_up(socket_id)
+
+    def refuse_misled(self, socket_id: str) -> None:
+        """A long poll of this session came to another server: it cannot go on so."""
+        socket = self.server.eio.sockets.get(socket_id)
+        if socket is not None and not socket.upgraded:
+            self.push(socket_id, refusal()[:1])  # the end comes with hanging up
+            self.hang_up(socket_id)
 
     def hang_up(self, socket_id: str) -> None:
         """Close a transport after what is queued; its client will try again."""
@@ -177,6 +203,8 @@ class Engine:
         """Close what is still open and end the library's own tasks."""
         await self.hang_up_all()
         await self.server.shutdown()
+        if self.apps is not None:
+            await self.apps.close()
 
 
 class _Server(socketio.AsyncServer):  # type: ignore[misc]

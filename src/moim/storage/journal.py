@@ -55,7 +55,8 @@ class Journal:
         written.
         """
         async with self._database.writing() as connection:
-            await rooms.project(connection, room, entries[-1].stored)
+            before = entries[0].stored.seq - 1
+            await rooms.project(connection, room, before, entries[-1].stored)
             await connection.execute(insert(event), [_row(room.id, entry) for entry in entries])
             stored = [entry.stored for entry in entries]
             await messages.project(connection, room.id, stored)

@@ -11,7 +11,7 @@ from moim.meeting.feature import Stored
 from moim.meeting.features.retention import retention
 from moim.meeting.ids import RoomId
 from moim.meeting.model import Room
-from moim.storage.database import Database
+from moim.storage.database import Conflict, Database
 from moim.storage.tables import room as table
 
 _INNER = frozenset({"seq", "retention_days"})
@@ -32,8 +32,12 @@ class RoomRow:
     active_ms: int
 
 
-async def project(connection: AsyncConnection, room: Room, last: Stored) -> None:
-    """Write what the list shows of a room; `room` is its fold after `last`."""
+async def project(connection: AsyncConnection, room: Room, before: int, last: Stored) -> None:
+    """Write what the list shows of a room; `room` is its fold after `last`.
+
+    Raises: Conflict when its last number was not `before`. It comes first in a transaction, and
+    holds up whoever else writes in that room until the end of it.
+    """
     row = {
         "name": room.name,
         "listed": room.listed,
@@ -43,8 +47,10 @@ async def project(connection: AsyncConnection, room: Room, last: Stored) -> None
         "seq": last.seq,
         "retention_days": retention.of(room).days,
     }
-    found = await connection.execute(update(table).where(table.c.id == room.id).values(row))
-    if found.rowcount == 0:
+    mine = update(table).where(table.c.id == room.id, table.c.seq == before).values(row)
+    if not (await connection.execute(mine)).rowcount:
+        if before:
+            raise Conflict(f"the journal is not at {before} any more")
         new = {**row, "id": room.id, "slug": room.slug, "created_ms": room.created_ms}
         await connection.execute(insert(table).values(new))
 

@@ -146,3 +146,21 @@ doomed_file = Table(
     Column("room_id", ForeignKey("room.id"), primary_key=True),
     Column("file_id", String(64), primary_key=True),
 )
+
+# The servers of a deployment; `seen_ms` is the database's time.
+node = Table(
+    "node",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("seen_ms", BigInteger, nullable=False),
+)
+
+# Which server holds the connection of a seat. Written often and lost without harm: no foreign keys.
+holder = Table(
+    "holder",
+    metadata,
+    Column("sid", String(64), primary_key=True),
+    Column("room_id", String(64), nullable=False, index=True),
+    Column("node_id", String(64), nullable=False, index=True),
+    Column("tab", String(64), nullable=False),
+)

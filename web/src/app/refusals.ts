@@ -56,6 +56,7 @@ export const REFUSALS: Readonly<Record<ErrorCode | LocalCode, Refusal>> = {
   identity_missing: { text: m.refusal_identity_missing, button: "reload" },
   origin_refused: { text: m.refusal_origin_refused, button: "home" },
   protocol_unsupported: { text: m.refusal_protocol_unsupported, button: "reload" },
+  proxy_not_sticky: { text: m.refusal_proxy_not_sticky, button: "home" },
   rate_limited: { text: m.refusal_rate_limited, button: "retry" },
   room_unknown: { text: m.refusal_room_unknown, button: "home" },
   csrf_failed: { text: m.refusal_csrf_failed, button: "reload" },

@@ -45,6 +45,7 @@ export const ERROR_CODES = [
   "identity_missing",
   "origin_refused",
   "protocol_unsupported",
+  "proxy_not_sticky",
   "rate_limited",
   "room_unknown",
   "csrf_failed",
@@ -121,6 +122,7 @@ export type ErrorCode =
   | "identity_missing"
   | "origin_refused"
   | "protocol_unsupported"
+  | "proxy_not_sticky"
   | "rate_limited"
   | "room_unknown"
   | "csrf_failed"

@@ -67,6 +67,7 @@ class ErrorTexts:
     identity_missing: ErrorText
     origin_refused: ErrorText
     protocol_unsupported: ErrorText
+    proxy_not_sticky: ErrorText
     rate_limited: ErrorText
     room_unknown: ErrorText
     csrf_failed: ErrorText

@@ -189,6 +189,11 @@ ENGLISH = Text(
         protocol_unsupported=ErrorText(
             "This page is older than the server", "Load it again to get the new one."
         ),
+        proxy_not_sticky=ErrorText(
+            "The server's proxy is not set up for this browser",
+            "Tell whoever runs it: the proxy must pass WebSockets, or send one browser to one "
+            "server (sticky sessions).",
+        ),
         rate_limited=ErrorText("That was too much at once", "Wait a minute, then try again."),
         room_unknown=ErrorText(
             "There is no room here", "The link may be cut off or mistyped. Ask for it again."

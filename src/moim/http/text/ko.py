@@ -175,6 +175,11 @@ KOREAN = Text(
         protocol_unsupported=ErrorText(
             "페이지가 서버보다 오래됐어요", "새로 고치면 새 화면이 열려요."
         ),
+        proxy_not_sticky=ErrorText(
+            "서버의 프록시 설정 때문에 연결할 수 없어요",
+            "운영하는 분께 알려 주세요. 프록시가 WebSocket을 통과시키거나, "
+            "한 브라우저를 한 서버로만 보내야 해요 (sticky session).",
+        ),
         rate_limited=ErrorText("요청이 너무 많았어요", "1분쯤 기다린 뒤 다시 시도해 주세요."),
         room_unknown=ErrorText(
             "이 주소에는 방이 없어요",

@@ -1,0 +1,61 @@
+"""What a server needs to be one of several: a name, the bus, the neighbourhood, the mini-apps' bus.
+
+It is imported where `MOIM_REDIS_URL` is set; otherwise a room asks `moim.live.alone`, and the
+packages of `moim[cluster]` need not be there.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from moim.live.neighbourhood import Neighbourhood
+from moim.live.redis_bus import RedisBus
+from moim.live.registry import Registry
+from moim.signalling.app_bus import AppBus
+from moim.signalling.sticky import Sticky
+from moim.storage.database import Database
+from moim.storage.nodes import Nodes
+
+NAME_BYTES = 9
+
+
+@dataclass
+class Cluster:
+    """One server's part of a deployment of several."""
+
+    me: str
+    bus: RedisBus
+    apps: AppBus
+    sticky: Sticky = field(init=False)
+    neighbourhood: Neighbourhood | None = None
+
+    def __post_init__(self) -> None:
+        self.sticky = Sticky(self.me, self._others, self.bus.tell_servers)
+
+    @classmethod
+    def of(cls, redis_url: str) -> "Cluster":
+        """A server with a new name: what the one before it left is that one's."""
+        me = "n_" + secrets.token_urlsafe(NAME_BYTES)
+        return cls(me, RedisBus(redis_url, me), AppBus(redis_url))
+
+    def join(self, database: Database) -> Neighbourhood:
+        """Who holds which seat, by that database."""
+        self.neighbourhood = Neighbourhood(Nodes(database, self.me))
+        return self.neighbourhood
+
+    def _others(self) -> frozenset[str]:
+        return self.neighbourhood.others if self.neighbourhood else frozenset()
+
+    @asynccontextmanager
+    async def running(
+        self, registry: Registry, refuse_misled: Callable[[str], None]
+    ) -> AsyncIterator[None]:
+        """Hear the others, and be heard, for as long as the block lasts."""
+        assert self.neighbourhood is not None  # noqa: S101 - `join` made it
+        self.bus.start(registry.hear, refuse_misled)
+        try:
+            async with self.neighbourhood.watching(registry):
+                yield
+        finally:
+            await self.bus.stop()
