@@ -1,6 +1,8 @@
-"""The library that reads request lines looks once, when it is imported, how long one may be; other
-tests import it before those of the SFU. What `moim sfu` says before that import is said here, for
-this process alone: the servers that tests start are to say it themselves.
+"""What holds for the process of the tests alone; the servers that tests start set up themselves.
+
+- The library that reads request lines looks once, when it is imported, how long one may be; other
+  tests import it before those of the SFU. What `moim sfu` says before that import is said here.
+- A traceback is plain text, as `moim.logs` has it: to draw one with its variables takes a second.
 """
 
 import importlib
@@ -8,6 +10,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from moim.sfu_server import LINE_LENGTH_VARIABLE, REQUEST_LINE_BYTES
 from tests import postgres as postgresql
@@ -17,6 +20,9 @@ if LINE_LENGTH_VARIABLE not in os.environ:
     os.environ[LINE_LENGTH_VARIABLE] = str(REQUEST_LINE_BYTES)
     importlib.import_module("websockets.http11")
     del os.environ[LINE_LENGTH_VARIABLE]
+
+_plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], _plain])
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,15 @@ const oldStreams = ["addStream", "removeStream", "onaddstream", "onremovestream"
 );
 
 export default ts.config(
-  { ignores: ["node_modules", "src/paraglide", "src/wire/types.gen.ts", "project.inlang"] },
+  {
+    ignores: [
+      "node_modules",
+      "src/paraglide",
+      "src/wire/types.gen.ts",
+      "project.inlang",
+      ".svelte-check",
+    ],
+  },
   js.configs.recommended,
   ...ts.configs.strict,
   ...svelte.configs.recommended,

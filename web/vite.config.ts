@@ -50,6 +50,8 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: ["tests/**/*.test.ts", "src/**/*.test.ts"],
     environment: "node",
+    // One worker for many files: most of the time would be spent on starting others.
+    isolate: false,
     passWithNoTests: true,
     restoreMocks: true,
     unstubGlobals: true,

@@ -13,10 +13,10 @@ from starlette.types import Message, Receive
 from moim.http.files import FileDesk, FileRules
 from moim.http.scanning import Scanner
 from moim.storage.files import FileStore
-from moim.storage.schema import bring_up_to_date
 from moim.storage.tables import room as room_table
 from tests.http.conftest import House
 from tests.http.test_images import SLUG, seated
+from tests.laid_out import lay_out
 
 UPLOADS = f"/r/{SLUG}/uploads"
 TUS = {"tus-resumable": "1.0.0"}
@@ -121,7 +121,7 @@ class Uploader:
 @asynccontextmanager
 async def uploader(house: House) -> AsyncIterator[Uploader]:
     """Opens the database and seats somebody."""
-    await bring_up_to_date(house.database)
+    await lay_out(house.database)
     async with house.browser() as client:
         await seated(house, client)
         card = house.rooms.cards[SLUG]

@@ -32,7 +32,7 @@ from moim.storage.database import Database
 from moim.storage.journal import Journal
 from moim.storage.messages import Messages
 from moim.storage.rooms import Rooms
-from moim.storage.schema import bring_up_to_date
+from tests.laid_out import lay_out
 
 MINA = Identity("u_mina")
 JUN = Identity("u_jun")
@@ -199,7 +199,7 @@ class House:
 
     async def ready(self) -> None:
         """Today's schema."""
-        await bring_up_to_date(self.database)
+        await lay_out(self.database)
 
     async def room(self) -> LiveRoom:
         """Mina's room, made when it is not there."""
@@ -213,7 +213,7 @@ class House:
 
     async def registry(self) -> Registry:
         """All rooms, as a server has them."""
-        await bring_up_to_date(self.database)
+        await lay_out(self.database)
         registry = Registry(self.rooms, self.tools)
         await registry.start()
         return registry

@@ -13,6 +13,7 @@ from moim.app import create_app
 from moim.http.identity import Identities
 from moim.meeting.ids import Identity
 from moim.settings import Settings, signing_key
+from tests.laid_out import lay_out_file
 from tests.signalling.server import DOORS, Client, serving
 
 MINA, JUN, SORA = Identity("u_mina"), Identity("u_jun"), Identity("u_sora")
@@ -72,6 +73,7 @@ class opened:  # noqa: N801 - reads as a function
         self._make = make
 
     async def __aenter__(self) -> Site:
+        await lay_out_file(self._settings.data_dir / "moim.db")
         app = create_app(self._settings)
         self._serving = serving(app)
         base = await self._serving.__aenter__()

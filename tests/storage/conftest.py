@@ -9,6 +9,7 @@ from sqlalchemy import text
 from moim.storage.database import Database
 from moim.storage.schema import HEAD, bring_up_to_date
 from moim.storage.tables import metadata
+from tests.laid_out import lay_out
 from tests.postgres import Postgres
 
 SQLITE = "sqlite"
@@ -24,7 +25,7 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         server: Postgres = request.getfixturevalue("postgres")
         database = Database(server.url())
     try:
-        await bring_up_to_date(database)
+        await lay_out(database)
         yield database
         if not database.sqlite:
             await _empty(database)

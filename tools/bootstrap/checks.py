@@ -74,7 +74,9 @@ def web_checks() -> list[Check]:
     return [
         Check(
             "svelte-check",
-            tool("svelte-check", "--tsconfig", "./tsconfig.json", "--fail-on-warnings"),
+            tool(
+                "svelte-check", "--tsconfig=./tsconfig.json", "--fail-on-warnings", "--incremental"
+            ),
             WEB,
         ),
         Check("vitest", tool("vitest", "run", *json_report), WEB, report, read_vitest),
