@@ -1,7 +1,7 @@
 """The search of the chat: parts of words in any script, and only what one may see."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
@@ -128,6 +128,7 @@ def test_every_part_of_two_letters_and_more_shares_its_pairs(a: str, b: str, c: 
 
 
 @given(st.text(max_size=30))
+@example("\U0001d670")  # a styled capital
 def test_folding_twice_is_folding_once(raw: str) -> None:
     assert folded(folded(raw)) == folded(raw)
 

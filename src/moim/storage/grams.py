@@ -18,9 +18,11 @@ _BYTES = 8
 def folded(text: str) -> str:
     """A text as it is compared: without case, accents and line breaks, Hangul in whole syllables.
 
-    Source: Unicode, section 3.13 (caseless matching), with the marks taken out.
+    Source: Unicode, section 3.13, definition D146 (compatibility caseless matching: a styled
+    capital is a capital only once its style is gone), with the marks taken out.
     """
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFD", text).casefold())
+    apart = unicodedata.normalize("NFKD", plain.casefold())
     bare = "".join(c for c in apart if unicodedata.category(c) != "Mn")
     return " ".join(unicodedata.normalize("NFKC", bare).split())
 
