@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from moim.sfu_server import LINE_LENGTH_VARIABLE, REQUEST_LINE_BYTES
+from moim.listening import LINE_LENGTH_VARIABLE, REQUEST_LINE_BYTES
 from tests import postgres as postgresql
 from tests import redis_server as redis
 

@@ -25,11 +25,21 @@ from moim.app import SIGNALS
 from moim.http.errors import status_of
 from moim.http.text import TEXTS
 from moim.live.audience import EVENTS_HELD
-from moim.meeting import conduct, frames, images, membership, messages, model, text, tracks
+from moim.meeting import (
+    conduct,
+    frames,
+    images,
+    membership,
+    messages,
+    model,
+    text,
+    topology,
+    tracks,
+)
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
 from moim.meeting.feature import Command, Event, Feature, Frozen
 from moim.meeting.features import FEATURES, file
-from moim.meeting.ids import Identity, Role, ShareMode, Source
+from moim.meeting.ids import Identity, Plane, PlaneChoice, Role, ShareMode, Source
 from moim.meeting.passing import PASSING, Passing
 from moim.meeting.queries import QUERIES, History, Query
 from moim.settings import Settings, default_text, settings_table, variable_of
@@ -60,6 +70,10 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     "participant.mute": (HOST, "participant_unknown track_unknown"),
     "role.grant": (HOST, "participant_unknown last_host"),
     "meeting.end": (HOST, ""),
+    "plane.choose": (HOST, "sfu_missing"),
+    "plane.report": (SEATED, ""),
+    "plane.ready": (SEATED, ""),
+    "plane.give_up": (SEATED, ""),
     "track.publish": (SEATED, ""),
     "track.unpublish": (SEATED, ""),
     "track.mute": (SEATED, "track_unknown"),
@@ -107,6 +121,7 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     "chat.revisions": (HOST, "message_unknown message_deleted"),
     "participant.away": (SEATED, ""),
     "ice.refresh": (SEATED, ""),
+    "plane.access": (SEATED, "sfu_missing"),
 }
 """Who may give a command, and what refuses it besides the codes that fit any command. The rules
 decide; `tests/docs` asks them, so that this table cannot say something else."""
@@ -128,6 +143,7 @@ ANSWERS: Mapping[str, str] = {
     "participant.join": "`sid`: Sid · `snapshot`: Room · `ice`: IceSettings",
     "sync": "`frames`: Frame with `type`, as a list; or `snapshot`: Room",
     "ice.refresh": "`ice`: IceSettings",
+    "plane.access": "`access`: `{url, token}`",
     "chat.history": "`messages`: ChatMessage[] · `more`: boolean",
     "chat.search": "`messages`: ChatMessage[] · `before_seq`: integer or null",
     "chat.revisions": "`revisions`: `{at_ms, text}`, as a list",
@@ -275,6 +291,7 @@ def commands_block() -> str:
             part("The room", conduct, conduct.COMMANDS, conduct.EVENTS),
             part("People", membership, membership.COMMANDS, membership.EVENTS),
             part("Tracks", tracks, tracks.COMMANDS, tracks.EVENTS),
+            part("Planes", topology, topology.COMMANDS, topology.EVENTS),
         )
     )
 
@@ -320,6 +337,17 @@ def shape(kind: type[BaseModel]) -> str:
     return "\n".join([*lines, "```"])
 
 
+SETS: tuple[type[StrEnum], ...] = (
+    Role,
+    Source,
+    ShareMode,
+    membership.LeaveReason,
+    Plane,
+    PlaneChoice,
+    topology.StayReason,
+)
+
+
 def shapes_block() -> str:
     """The values of answers and control events, which several parts share."""
     kinds: tuple[type[BaseModel], ...] = (
@@ -338,11 +366,12 @@ def shapes_block() -> str:
         messages.LinkTitle,
         model.Room,
         model.Meeting,
+        model.Move,
         model.Participant,
         model.Track,
         model.Barred,
     )
-    sets = "\n\n".join(choices(kind) for kind in (Role, Source, ShareMode, membership.LeaveReason))
+    sets = "\n\n".join(choices(kind) for kind in SETS)
     return sets + "\n\n" + "\n\n".join(shape(kind) for kind in kinds) + "\n"
 
 
@@ -378,7 +407,7 @@ def limits_block() -> str:
     rows = ["| what | most | setting |", "| --- | --- | --- |"]
     rows += [f"| {what} | {most} | fixed |" for what, most in fixed.items()]
     settings = (
-        "max_participants grace_s away_grace_s image_max_bytes image_max_pixels "
+        "max_participants mesh_most grace_s away_grace_s image_max_bytes image_max_pixels "
         "room_images_max_bytes file_max_bytes room_files_max_bytes commands_per_s commands_burst "
         "command_max_bytes app_events_per_s app_events_burst app_event_max_bytes "
         "app_event_max_depth connections_per_address"

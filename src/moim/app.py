@@ -22,7 +22,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Mount, WebSocketRoute
 from starlette.types import ASGIApp
 
-from moim.http import ca
+from moim.http import ca, livekit_webhook
 from moim.http.files import FileDesk, FileRules
 from moim.http.identity import IdentifyPerson, Identities
 from moim.http.links import host_of
@@ -36,11 +36,15 @@ from moim.live.ids import RandomIds
 from moim.live.registry import Registry
 from moim.live.room import Tools
 from moim.media.ice import Ice, turn_access
+from moim.media.plane import Mesh
 from moim.media.ways import Ways
+from moim.meeting.errors import MoimError
 from moim.meeting.feature import Limits
 from moim.meeting.frames import IceSettings, WireLimits
 from moim.meeting.ids import Identity
 from moim.meeting.text import NAME_GRAPHEMES, TEXT_GRAPHEMES
+from moim.own_sfu import PATH as SFU_PATH
+from moim.own_sfu import missing as own_sfu_missing
 from moim.reception import Reception
 from moim.retention_sweep import RetentionSweep
 from moim.settings import Settings, SettingsError, load_settings, signing_key
@@ -63,6 +67,8 @@ from moim.titles.fetch import PageTitles
 
 if TYPE_CHECKING:
     from moim.cluster import Cluster
+    from moim.media.sfu import SfuPlane
+    from moim.own_sfu import OwnSfu
 
 FAREWELL_S = 0.5
 # A mesh of eight sends some hundred candidates at once when a network changes.
@@ -87,7 +93,8 @@ def create_app(
     settings = settings or load_settings()
     identities = Identities(signing_key(settings), identify)
     cluster = _cluster(settings)
-    backend = _Backend.of(settings, cluster)
+    plane, own_sfu = _plane(settings)
+    backend = _Backend.of(settings, cluster, plane)
     site = make_site(
         _options(settings, ways or Ways()),
         rooms=backend.reception,
@@ -116,12 +123,24 @@ def create_app(
 
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
-        async with backend.running(engine.refuse_misled):
+        async with AsyncExitStack() as stack:
+            if own_sfu is not None:
+                await stack.enter_async_context(own_sfu.running(hear_sfu))
+            await stack.enter_async_context(backend.running(engine.refuse_misled))
             try:
                 yield
             finally:
                 await farewell()
                 await engine.stop()
+
+    async def hear_sfu(body: str, token: str) -> bool:
+        """Something has happened on the SFU: look. False when it is not the SFU that says so."""
+        slug = plane.room_of(body, token) if not isinstance(plane, Mesh) else None
+        if slug is None:
+            return False
+        with suppress(MoimError):
+            (await backend.registry.find(slug)).planes.look()
+        return True
 
     async def farewell() -> None:
         """Tell everybody that the server stops, and close their sockets, while it still can."""
@@ -136,9 +155,31 @@ def create_app(
     app.state.before_stop = farewell  # for the server: to be awaited while sockets are open
     app.router.routes.append(Mount("/socket.io", _shared(engine, settings.allowed_origins)))
     app.router.routes.append(WebSocketRoute("/ws", WebSocketDoor(door).serve))
+    if own_sfu is not None:
+        app.router.routes.append(Mount(SFU_PATH, own_sfu))
+    app.router.routes.append(livekit_webhook.route(hear_sfu))
     app.include_router(ca.router(settings.ca_certificate))
     add_pages(app, site)
     return app
+
+
+def _plane(settings: Settings) -> "tuple[Mesh | SfuPlane, OwnSfu | None]":
+    """What carries meetings beside the mesh: a LiveKit server, an SFU of our own, or nothing."""
+    key, secret = settings.livekit_api_key, settings.livekit_api_secret
+    url = settings.livekit_url
+    if not settings.sfu and url is None:
+        return Mesh(), None
+    # Of several servers each would have an SFU to itself, with a part of a meeting's people.
+    if url is None and (settings.redis_url is not None or own_sfu_missing() is not None):
+        return Mesh(), None
+    from moim.media.sfu import SfuPlane, secret_from
+    from moim.own_sfu import KEY, OwnSfu
+
+    if url is not None and key is not None and secret is not None:
+        return SfuPlane(url, lambda: url, key, secret.get_secret_value()), None
+    own_secret = secret_from(signing_key(settings))
+    own = OwnSfu(settings, own_secret)
+    return SfuPlane(settings.root_path + SFU_PATH, lambda: own.api_url, KEY, own_secret), own
 
 
 def lifespan(*mounted: Starlette) -> Lifespan:
@@ -166,9 +207,12 @@ class _Backend:
     sweep: ImageSweep
     retention: RetentionSweep
     cluster: "Cluster | None"
+    plane: "Mesh | SfuPlane"
 
     @classmethod
-    def of(cls, settings: Settings, cluster: "Cluster | None") -> "_Backend":
+    def of(
+        cls, settings: Settings, cluster: "Cluster | None", plane: "Mesh | SfuPlane"
+    ) -> "_Backend":
         database = Database(settings.database_url)
         images = ImageStore(settings.data_dir / "images", settings.room_images_max_bytes)
         parts = FileParts(settings.data_dir / "files")
@@ -180,7 +224,12 @@ class _Backend:
             files=StoresOfRooms(images, files),
             clock=SystemClock(),
             ids=RandomIds(),
-            limits=Limits(participants=settings.max_participants),
+            limits=Limits(
+                participants=settings.max_participants,
+                mesh_most=settings.mesh_most,
+                sfu=plane.available,
+            ),
+            plane=plane,
             graces=GraceTimes(settings.grace_s, settings.away_grace_s),
             titles=PageTitles() if settings.link_titles else None,
             bus=cluster.bus if cluster else ALONE,
@@ -194,12 +243,13 @@ class _Backend:
         rules = FileRules(settings.file_max_bytes, kinds)
         desk = FileDesk(files, rules, Scanner(settings.file_scan_command), reception)
         retention = RetentionSweep(registry, rooms, messages, tools.clock)
-        return cls(database, registry, reception, images, desk, sweep, retention, cluster)
+        return cls(database, registry, reception, images, desk, sweep, retention, cluster, plane)
 
     @asynccontextmanager
     async def running(self, refuse_misled: Callable[[str], None]) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.database.close)
+            stack.push_async_callback(self.plane.stop)
             await bring_up_to_date(self.database)
             if self.cluster is not None:
                 together = self.cluster.running(self.registry, refuse_misled)
@@ -279,6 +329,7 @@ def _options(settings: Settings, ways: Ways) -> Options:
         public_url=settings.public_url,
         allowed_origins=settings.allowed_origins,
         frame_ancestors=settings.frame_ancestors,
+        livekit_url=settings.livekit_url,
         trusted_proxies=settings.trusted_proxies,
         forwarded_header=settings.forwarded_header,
         ice_servers=lambda host: ice().servers(host),

@@ -15,6 +15,10 @@ from typing import Final
 from moim import platform
 
 BACKLOG: Final = 512
+LINE_LENGTH_VARIABLE: Final = "WEBSOCKETS_MAX_LINE_LENGTH"
+"""Read by the library behind WebSockets when it is imported."""
+REQUEST_LINE_BYTES: Final = 64 * 1024
+"""A LiveKit client joins with a whole session description in the request line."""
 ANY_PORT_TRIES: Final = 5
 
 EVERYWHERE: Final = ("0.0.0.0", "::", "*", "")  # noqa: S104 - named, not bound

@@ -5,6 +5,7 @@ Each step says one line with its time; what takes long is then no riddle. Import
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,14 @@ from moim.front import (
     open_plain_port,
     secure_origin,
 )
-from moim.listening import ListenError, Listeners, listen_udp
+from moim.listening import (
+    LINE_LENGTH_VARIABLE,
+    REQUEST_LINE_BYTES,
+    ListenError,
+    Listeners,
+    listen_udp,
+)
+from moim.own_sfu import missing as sfu_missing
 from moim.settings import Settings, signing_key
 
 if TYPE_CHECKING:
@@ -39,6 +47,7 @@ STOP_PATIENCE_S: Final = 1
 CERTIFICATE_CHECK_S: Final = 60
 KEEP_ALIVE_S: Final = 30
 WEBSOCKET_OVERHEAD_BYTES: Final = 16 * 1024  # the packet around the largest event
+SFU_FRAME_BYTES: Final = 512 * 1024  # a session description of fifty people
 
 Say = Callable[[str], None]
 Asgi = Callable[..., Any]
@@ -83,6 +92,9 @@ def run(settings: Settings, *, say: Say, make_app: Callable[[Settings], Asgi] | 
 
     Raises: ListenError, SettingsError, OSError for a data folder that cannot be made.
     """
+    # A LiveKit client joins with a whole session description in the request line. The library
+    # that reads the line has its limit from here on, since it looks when it is imported.
+    os.environ.setdefault(LINE_LENGTH_VARIABLE, str(REQUEST_LINE_BYTES))
     stop = Stop()
     with platform.stop_signals(stop):
         steps = Steps(say)
@@ -211,8 +223,11 @@ def uvicorn_config(
         app,
         http="auto" if context is None else secure_port(context),
         ws="websockets-sansio",
-        ws_max_size=max(settings.command_max_bytes, settings.app_event_max_bytes)
-        + WEBSOCKET_OVERHEAD_BYTES,
+        ws_max_size=max(
+            settings.command_max_bytes + WEBSOCKET_OVERHEAD_BYTES,
+            settings.app_event_max_bytes + WEBSOCKET_OVERHEAD_BYTES,
+            SFU_FRAME_BYTES if settings.sfu and settings.livekit_url is None else 0,
+        ),
         ws_per_message_deflate=False,  # small frames; a compressor costs 300 kB a connection
         lifespan="on",
         log_config=None,
@@ -406,6 +421,9 @@ def _say_addresses(
     steps.say(f"Open  {url}")
     if certified is not None:
         _say_lan(settings, steps.say, certified)
+    reason = sfu_missing() if settings.sfu and settings.livekit_url is None else None
+    if reason is not None:
+        steps.say(reason[0].upper() + reason[1:])
     steps.say("Ctrl-C stops moim.")
 
 

@@ -250,6 +250,37 @@ class Settings(BaseSettings):
         json_schema_extra={"default_text": "one made once, kept in the data folder"},
     )
 
+    # The SFU
+    sfu: bool = Field(
+        default=True,
+        description="Start moim's own SFU, where its engine is installed: meetings of more people "
+        "move to it, and LiveKit clients may come.",
+    )
+    sfu_udp_port: Port = Field(
+        default=7882,
+        description="UDP port of the media of moim's own SFU; 0 takes any free one. Where it is "
+        "taken, another is used, and said.",
+    )
+    sfu_address: str | None = Field(
+        default=None,
+        description="Public address of this machine for the media of moim's own SFU, where a "
+        "router stands in front of it.",
+        json_schema_extra={"default_text": "every address of the machine"},
+    )
+    livekit_url: str | None = Field(
+        default=None,
+        description="A LiveKit server or cluster in place of moim's own SFU, such as "
+        "`wss://livekit.example.org`.",
+    )
+    livekit_api_key: str | None = Field(
+        default=None,
+        description="API key of that server. Without `MOIM_LIVEKIT_URL` it is one that moim's own "
+        "SFU takes from your programs.",
+    )
+    livekit_api_secret: SecretStr | None = Field(
+        default=None, description="The secret of `MOIM_LIVEKIT_API_KEY`."
+    )
+
     # Meetings
     max_participants: int = Field(
         default=8,
@@ -257,6 +288,13 @@ class Settings(BaseSettings):
         le=50,
         description="People in one meeting; every browser sends to every other, so more need more "
         "upload.",
+    )
+    mesh_most: int = Field(
+        default=3,
+        ge=1,
+        le=50,
+        description="With more people than this a meeting moves from browser-to-browser to the "
+        "SFU, where there is one.",
     )
     grace_s: Seconds = Field(
         default=30,
@@ -516,6 +554,25 @@ class Settings(BaseSettings):
             raise ValueError(f"set {variable_of('turn_secret')} too, to what the server has")
         return value
 
+    @field_validator("livekit_url")
+    @classmethod
+    def _livekit_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
+            raise ValueError("write an address such as wss://livekit.example.org")
+        return value.rstrip("/")
+
+    @field_validator("livekit_api_secret")
+    @classmethod
+    def _key_and_secret(cls, value: SecretStr | None, done: ValidationInfo) -> SecretStr | None:
+        if (value is None) is not (done.data.get("livekit_api_key") is None):
+            raise ValueError(f"set it and {variable_of('livekit_api_key')} together")
+        if value is None and done.data.get("livekit_url"):
+            raise ValueError(f"{variable_of('livekit_url')} needs a key and a secret")
+        return value
+
     @field_validator("ice_transport_policy")
     @classmethod
     def _relay_needs_a_server(cls, value: str, done: ValidationInfo) -> str:
@@ -583,7 +640,7 @@ def _explained(error: ValidationError) -> Iterator[str]:
         # The value of a secret, and of an address with a password in it, stays out of the terminal.
         shown = (
             ""
-            if field in ("secret", "turn_secret", "database_url", "redis_url")
+            if field in ("secret", "turn_secret", "livekit_api_secret", "database_url", "redis_url")
             else f" (it is {problem['input']!r})"
         )
         yield f"{variable_of(field)}: {said}{shown}"

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import ifaddr
 
 from moim import logs, platform
-from moim.listening import Listeners, listen
+from moim.listening import LINE_LENGTH_VARIABLE, REQUEST_LINE_BYTES, Listeners, listen
 from moim.media.turn import IceServer, TurnAccess, turn_servers
 from moim.serve import Say, Stop
 
 if TYPE_CHECKING:
     from moim.sfu.config import SfuConfig
 
-LINE_LENGTH_VARIABLE: Final = "WEBSOCKETS_MAX_LINE_LENGTH"
-REQUEST_LINE_BYTES: Final = 64 * 1024
 LARGEST_FRAME_BYTES: Final = 2 * 1024 * 1024
 PING_EVERY_S: Final = 10
 STOP_PATIENCE_S: Final = 1

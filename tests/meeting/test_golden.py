@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from moim.meeting import conduct, tracks
+from moim.meeting import conduct, topology, tracks, visitors
 from moim.meeting import membership as m
-from moim.meeting.feature import Stored
+from moim.meeting.feature import Limits, Stored
 from moim.meeting.features import app, chat, file, game, hand, private, recording, retention
-from moim.meeting.ids import SYSTEM, FileId, Role, ShareMode, Source
+from moim.meeting.ids import SYSTEM, FileId, Plane, PlaneChoice, Role, ShareMode, Source
 from moim.meeting.images import AddImage, Image
 from moim.meeting.messages import MESSAGES_HELD, LinkTitle
+from moim.meeting.model import Track
 from moim.meeting.rules import apply, dump_room, load_room, load_stored, snapshot
 from tests.meeting.world import JUN, MINA, SORA, World, frames
 
@@ -144,6 +145,31 @@ def play() -> World:
     return world
 
 
+def planes() -> World:
+    """Moving to the SFU with a visitor, a move that fails, a host's choice, and the way back."""
+    world = World(limits=Limits(mesh_most=2, sfu=True)).join(MINA, JUN, SORA)
+    world.do(JUN, topology.ReportWays(sfu=True, no_way=(SORA,)))
+    world.do(SYSTEM, topology.Begin(to=Plane.SFU, epoch=2))
+    world.do(JUN, topology.Ready(epoch=2))
+    world.do(SORA, topology.GiveUp(epoch=2, reason=topology.StayReason.NO_WAY))
+    world.do(SORA, topology.ReportWays(sfu=True))
+    bot = visitors.identity_of("bot")
+    world.do(SYSTEM, visitors.Arrive(identity=bot, livekit="bot", name="Bot"))
+    seen = Track(source=Source.CAMERA, muted=False)
+    world.do(SYSTEM, visitors.Show(identity=bot, tracks=(seen,)))
+    world.do(SYSTEM, topology.Begin(to=Plane.SFU, epoch=3))
+    for identity in (MINA, JUN, SORA):
+        world.do(identity, topology.Ready(epoch=3))
+    world.do(SYSTEM, topology.Settle(epoch=3, connected=(MINA, JUN, SORA)))
+    world.do(SYSTEM, visitors.Show(identity=bot, tracks=(seen.but(muted=True),)))
+    world.do(SYSTEM, visitors.Depart(identity=bot))
+    world.do(MINA, topology.ChoosePlane(choice=PlaneChoice.MESH))
+    world.do(SYSTEM, topology.Begin(to=Plane.MESH, epoch=4))
+    world.do(MINA, topology.Ready(epoch=4))
+    world.do(SYSTEM, topology.Settle(epoch=4, connected=(MINA,)))
+    return world
+
+
 SCENES: dict[str, Callable[[], World]] = {
     "people": people,
     "media": media,
@@ -151,6 +177,7 @@ SCENES: dict[str, Callable[[], World]] = {
     "asides": asides,
     "files": files,
     "play": play,
+    "planes": planes,
 }
 
 

@@ -7,12 +7,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from moim.meeting import conduct, tracks
+from moim.meeting import conduct, topology, tracks
 from moim.meeting import membership as m
 from moim.meeting.errors import Refused
 from moim.meeting.feature import Command, Limits, Stored
 from moim.meeting.features import app, chat, game, hand, private, recording, retention
-from moim.meeting.ids import HOSTS, SYSTEM, FileId, Identity, Role, ShareMode, Source
+from moim.meeting.ids import (
+    HOSTS,
+    SYSTEM,
+    FileId,
+    Identity,
+    PlaneChoice,
+    Role,
+    ShareMode,
+    Source,
+)
 from moim.meeting.images import AddImage, Image
 from moim.meeting.model import Room
 from moim.meeting.rules import apply, dump_room, load_room, snapshot, streams_of
@@ -40,6 +49,7 @@ HOST_ONLY = (
     app.AddApp,
     app.RemoveApp,
     app.AllowApp,
+    topology.ChoosePlane,
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(m.Join, name=names, tab=st.just("tab-12345"), take_over=st.booleans()),
@@ -63,6 +73,18 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(conduct.ListRoom, listed=st.booleans()),
     st.builds(conduct.Lock),
     st.builds(conduct.Unlock),
+    st.builds(topology.ChoosePlane, choice=st.sampled_from(list(PlaneChoice))),
+    st.builds(
+        topology.ReportWays,
+        sfu=st.none() | st.booleans(),
+        no_way=st.lists(people, max_size=2).map(tuple),
+    ),
+    st.builds(topology.Ready, epoch=st.integers(0, 4)),
+    st.builds(
+        topology.GiveUp,
+        epoch=st.integers(0, 4),
+        reason=st.sampled_from(list(topology.StayReason)),
+    ),
     st.builds(hand.RaiseHand),
     st.builds(hand.LowerHand, identity=st.none() | people),
     st.builds(recording.StartRecording),
@@ -111,7 +133,7 @@ class AnyMeeting(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(limits=Limits(participants=2))
+        self.world = World(limits=Limits(participants=2, mesh_most=1, sfu=True))
 
     @initialize()
     def somebody_sits_down(self) -> None:
@@ -142,6 +164,21 @@ class AnyMeeting(RuleBasedStateMachine):
         seat = self.world.room.find(identity)
         if seat is not None:
             self.world.do(SYSTEM, m.Expire(identity=identity, sid=seat.sid))
+
+    @rule(connected=st.lists(people).map(tuple))
+    def what_is_due_happens(self, connected: tuple[Identity, ...]) -> None:
+        next_ = topology.due(self.world.room, self.world.limits)
+        if next_ is not None and next_.to is not None:
+            self.world.do(SYSTEM, topology.Begin(to=next_.to, epoch=next_.epoch))
+        elif next_ is not None:
+            self.world.do(SYSTEM, topology.Settle(epoch=next_.epoch, connected=connected))
+
+    @invariant()
+    def a_move_is_to_the_other_plane_under_an_epoch_of_its_own(self) -> None:
+        meeting = self.world.room.meeting
+        if meeting is not None and meeting.move is not None:
+            assert meeting.move.to is not meeting.plane
+            assert meeting.move.epoch == self.world.room.epoch > meeting.epoch
 
     def _only_hosts_moderate(
         self, before: Room, actor: Identity, command: Command, added: list[Stored]

@@ -27,6 +27,8 @@ class Policy:
     """What a page may load and connect to. Nothing from elsewhere, nothing inline, no eval."""
 
     frame_ancestors: tuple[str, ...] = ()
+    connect: tuple[str, ...] = ()
+    """Other origins that a page connects to: a LiveKit server."""
 
     def csp(self, host: str) -> str:
         """The header's value. `host` is named for sockets because Safari before 15.4 does not
@@ -39,7 +41,7 @@ class Policy:
         return "; ".join(
             [
                 "default-src 'self'",
-                f"connect-src 'self'{sockets}",
+                " ".join((f"connect-src 'self'{sockets}", *self.connect)),
                 "img-src 'self' blob:",
                 "media-src 'self' blob:",
                 "worker-src 'self' blob:",

@@ -51,6 +51,8 @@ class Options:
     public_url: str | None = None
     allowed_origins: tuple[str, ...] = ()
     frame_ancestors: tuple[str, ...] = ()
+    livekit_url: str | None = None
+    """The LiveKit server that pages connect to, where it is not ours."""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     forwarded_header: HeaderFamily = "x-forwarded"
     ice_servers: IceServers = no_ice_servers

@@ -6,7 +6,7 @@ A bug in the rules costs its own command, is logged once, and the meeting goes o
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 import structlog
 
@@ -17,18 +17,29 @@ from moim.live.graces import Graces, GraceTimes
 from moim.live.mailbox import Answer, Ask, Mailbox
 from moim.live.news import Happened, News, Passed, Seated
 from moim.live.outgoing import passing as passing_message
+from moim.live.planes import Planes
 from moim.live.ports import Bus, Clock, Files, Holders, Ids, Outlet, TitleFinder
 from moim.live.reader import Reader
 from moim.live.scribe import Scribe
 from moim.live.seats import Connection, Seats
 from moim.live.titling import Titling
+from moim.media.plane import Mesh, Plane
 from moim.meeting.errors import ErrorCode, MoimError, Refused, Unavailable
 from moim.meeting.feature import Command, Limits
 from moim.meeting.ids import SYSTEM, CommandId, FileId, Identity, RoomId, Sid
 from moim.meeting.membership import Expire, LeaveReason, ParticipantLeft, ParticipantResumed
 from moim.meeting.model import Room
 from moim.meeting.passing import Passing, relay
-from moim.meeting.queries import Away, History, Query, RefreshIce, Revisions, Search, Sync
+from moim.meeting.queries import (
+    AskAccess,
+    Away,
+    History,
+    Query,
+    RefreshIce,
+    Revisions,
+    Search,
+    Sync,
+)
 from moim.meeting.rules import dump_room, snapshot
 from moim.storage.journal import Journal
 from moim.storage.messages import Messages
@@ -50,6 +61,8 @@ class Tools:
     graces: GraceTimes
     bus: Bus = ALONE
     holders: Holders = ALONE
+    plane: Plane = field(default_factory=Mesh)
+    """What may carry meetings beside the mesh."""
     titles: TitleFinder | None = None
     """None where the server follows no links."""
 
@@ -73,6 +86,7 @@ class LiveRoom:
             self._told,
         )
         self._titling = Titling(tools.titles, tools.clock, self.submit) if tools.titles else None
+        self.planes = Planes(tools.plane, tools.clock, tools.limits, self.seats, self.submit)
         self._in_doubt = False
         """The fold may be behind the journal: read it again before deciding anything."""
         self._heard: list[Happened] = []
@@ -103,6 +117,7 @@ class LiveRoom:
         self._audience.hold(since, placed)
         self.seats.elsewhere = await self._tools.holders.elsewhere(self.fold.id)
         self._graces.follow(self.fold, self.seats)
+        self.planes.follow(self.fold)
         self._task = asyncio.create_task(self._work(), name=f"room {self.fold.id}")
 
     async def stop(self) -> None:
@@ -114,6 +129,7 @@ class LiveRoom:
         self._graces.stop()
         if self._titling is not None:
             await self._titling.stop()
+        await self.planes.stop()
         if self._errands:
             await asyncio.wait(self._errands)
 
@@ -278,6 +294,9 @@ class LiveRoom:
                 return Answer(room.seq)
             case RefreshIce():
                 return Answer(room.seq)  # the door adds what it holds for
+            case AskAccess(trial=trial):
+                access = self.planes.access(room, connection.identity, trial=trial)
+                return Answer(room.seq, {"access": asdict(access)})
             case History() | Search() | Revisions():
                 reader = Reader(self._tools.messages, self._tools.journal)
                 return Answer(room.seq, await reader.answer(room, connection.identity, query))
@@ -335,6 +354,7 @@ class LiveRoom:
                     self.seats.vacate(seat.identity, seat.sid)
             self._audience.show_all_again(self.fold)
         self._graces.follow(self.fold, self.seats)
+        self.planes.follow(self.fold)
 
     def _told(
         self, placed: Sequence[Placed], joining: Sequence[Joining] = (), *, own: bool = False
@@ -366,6 +386,7 @@ class LiveRoom:
         for one in placed:
             one.message = None  # a later event may scrub it
         self._graces.follow(self.fold, self.seats)
+        self.planes.follow(self.fold, placed)
         if self._titling is not None:
             self._titling.follow(placed)
 

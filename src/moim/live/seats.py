@@ -73,7 +73,9 @@ class Seats:
         return self._held.get(identity)
 
     def waits(self, seat: Participant) -> bool:
-        """Whether nobody holds a seat, here or elsewhere."""
+        """Whether nobody holds a seat, here or elsewhere; who came by the SFU alone needs none."""
+        if seat.livekit is not None:
+            return False
         return seat.identity not in self._held and seat.sid not in self.elsewhere
 
     def take(self, connection: Connection, tab: str, sid: Sid) -> None:

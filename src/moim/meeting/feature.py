@@ -95,6 +95,10 @@ class Limits:
     """The bounds of a room that a deployment sets."""
 
     participants: int = 8
+    mesh_most: int = 3
+    """With more people than this a meeting goes to the SFU."""
+    sfu: bool = False
+    """Whether there is one."""
 
 
 @dataclass(frozen=True, slots=True)

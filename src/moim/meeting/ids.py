@@ -57,6 +57,26 @@ class Source(StrEnum):
     SCREEN_SHARE_AUDIO = "screen_share_audio"
 
 
+class Plane(StrEnum):
+    """What carries the media of a meeting."""
+
+    MESH = "mesh"
+    """Every browser sends to every other one."""
+    SFU = "sfu"
+    """Every browser sends to a selective forwarding unit alone."""
+
+
+class PlaneChoice(StrEnum):
+    """What the hosts of a room want of its planes."""
+
+    AUTO = "auto"
+    """Few people directly, more through the SFU."""
+    MESH = "mesh"
+    """Directly, however many they are."""
+    SFU = "sfu"
+    """Always through the SFU: nobody learns anybody's address."""
+
+
 class ShareMode(StrEnum):
     """What a screen share should keep: sharp text or fluent motion (`contentHint`)."""
 

@@ -23,6 +23,8 @@ from moim.meeting.ids import (
     SYSTEM,
     Identity,
     MeetingId,
+    Plane,
+    PlaneChoice,
     Role,
     Sid,
     SomeIdentity,
@@ -115,6 +117,7 @@ class MeetingStarted(Event):
     type: ClassVar[str] = "meeting.started"
     meeting_id: MeetingId
     epoch: int
+    plane: Plane = Plane.MESH
 
 
 class MeetingEnded(Event):
@@ -132,6 +135,8 @@ class ParticipantJoined(Event):
     sid: Sid
     name: str
     role: Role
+    livekit: str | None = None
+    """What they are called on the SFU, when they came by it alone."""
 
 
 class ParticipantResumed(Event):
@@ -217,12 +222,12 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
         case Join():
             return _join(room, actor, command, ctx)
         case Leave():
-            return _free(room, room.present(actor), LeaveReason.LEFT)
+            return free_seat(room, room.present(actor), LeaveReason.LEFT)
         case Expire(identity=identity, sid=sid):
             seat = room.find(identity)
             if seat is None or seat.sid != sid:
                 return ()
-            return _free(room, seat, LeaveReason.EXPIRED)
+            return free_seat(room, seat, LeaveReason.EXPIRED)
         case Rename():
             return _rename(room, actor, command)
         case Remove(identity=identity):
@@ -231,7 +236,7 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
                 raise Refused(ErrorCode.SELF_TARGET)
             seat = room.target(identity)
             barred = ParticipantBarred(identity=identity, name=seat.name)
-            return (barred, *_free(room, seat, LeaveReason.REMOVED))
+            return (barred, *free_seat(room, seat, LeaveReason.REMOVED))
         case Readmit(identity=identity):
             room.demand_host(actor)
             if all(b.identity != identity for b in room.barred):
@@ -260,19 +265,35 @@ def _join(room: Room, actor: Identity, join: Join, ctx: Context) -> Iterable[Eve
         if seat.name == join.name:
             return (resumed,)
         return (resumed, ParticipantRenamed(identity=actor, name=join.name))
+    return seat_somebody(room, actor, join.name, ctx)
+
+
+def seat_somebody(
+    room: Room, identity: Identity, name: str, ctx: Context, *, livekit: str | None = None
+) -> Iterable[Event]:
+    """A new seat, and a meeting around it when it is the first.
+
+    Raises: `room_locked`, `room_full`.
+    """
+    host = room.is_host(identity)
     if room.locked and not host:
         raise Refused(ErrorCode.ROOM_LOCKED)
     if len(room.participants) >= ctx.limits.participants and not host:
         raise Refused(ErrorCode.ROOM_FULL)
     joined = ParticipantJoined(
-        identity=actor, sid=ctx.sid, name=join.name, role=room.role_of(actor)
+        identity=identity, sid=ctx.sid, name=name, role=room.role_of(identity), livekit=livekit
     )
     if room.meeting is not None:
         return (joined,)
-    return (MeetingStarted(meeting_id=ctx.meeting_id, epoch=room.epoch + 1), joined)
+    # Where nobody is to learn an address, the mesh must not be begun with.
+    hidden = room.plane is PlaneChoice.SFU and ctx.limits.sfu
+    plane = Plane.SFU if hidden else Plane.MESH
+    started = MeetingStarted(meeting_id=ctx.meeting_id, epoch=room.epoch + 1, plane=plane)
+    return (started, joined)
 
 
-def _free(room: Room, seat: Participant, reason: LeaveReason) -> Iterable[Event]:
+def free_seat(room: Room, seat: Participant, reason: LeaveReason) -> Iterable[Event]:
+    """A seat is given up, and the meeting with it when it was the last."""
     left = ParticipantLeft(identity=seat.identity, sid=seat.sid, reason=reason)
     if room.meeting is not None and len(room.participants) == 1:
         return (left, MeetingEnded(meeting_id=room.meeting.id))
@@ -310,8 +331,14 @@ def _grant(room: Room, actor: Identity, grant: GrantRole) -> Iterable[Event]:
 def apply(room: Room, stored: Stored) -> Room:
     """The room after one event of this part."""
     match stored.event:
-        case MeetingStarted(meeting_id=meeting_id, epoch=epoch):
-            meeting = Meeting(id=meeting_id, epoch=epoch, started_ms=stored.at_ms)
+        case MeetingStarted(meeting_id=meeting_id, epoch=epoch, plane=plane):
+            meeting = Meeting(
+                id=meeting_id,
+                epoch=epoch,
+                started_ms=stored.at_ms,
+                plane=plane,
+                changed_ms=stored.at_ms,
+            )
             return room.but(meeting=meeting, epoch=epoch)
         case MeetingEnded():
             return room.but(meeting=None, participants=())
@@ -322,6 +349,7 @@ def apply(room: Room, stored: Stored) -> Room:
                 name=joined.name,
                 role=joined.role,
                 joined_ms=stored.at_ms,
+                livekit=joined.livekit,
             )
             return room.but(participants=(*_without(room, joined.identity), seat))
         case ParticipantResumed(identity=identity, sid=sid):

@@ -3,8 +3,6 @@
 A viewer's snapshot is a `Room` with what they may not see left out, so `apply` folds both.
 """
 
-from typing import Literal
-
 from pydantic import Field, SerializeAsAny
 
 from moim.meeting.errors import ErrorCode, Refused
@@ -13,6 +11,8 @@ from moim.meeting.ids import (
     SYSTEM,
     Identity,
     MeetingId,
+    Plane,
+    PlaneChoice,
     Role,
     RoomId,
     ShareMode,
@@ -41,6 +41,23 @@ class Participant(Frozen):
     role: Role
     joined_ms: int
     tracks: dict[Source, Track] = Field(default={})
+    livekit: str | None = None
+    """What somebody who came with a LiveKit client, without moim's, is called on the SFU."""
+    sfu: bool | None = None
+    """Whether they have a way to the SFU; None before it was tried."""
+    no_way: tuple[Identity, ...] = ()
+    """With whom they found no direct way."""
+
+
+class Move(Frozen):
+    """A meeting on its way to another plane; the one that it is on still carries it."""
+
+    to: Plane
+    epoch: int
+    """That of the signals on the new plane."""
+    began_ms: int
+    ready: tuple[Identity, ...] = ()
+    """Who sends and receives there already."""
 
 
 class Meeting(Frozen):
@@ -50,7 +67,12 @@ class Meeting(Frozen):
     epoch: int
     """Grows with each meeting and each move to another media plane; signals carry it."""
     started_ms: int
-    plane: Literal["mesh", "sfu"] = "mesh"
+    plane: Plane = Plane.MESH
+    move: Move | None = None
+    changed_ms: int = 0
+    """When somebody last came or went, or a move last ended."""
+    failures: int = 0
+    """Moves in a row that ended where they began."""
 
 
 class Barred(Frozen):
@@ -68,6 +90,7 @@ class Room(Frozen):
     name: str = ""
     listed: bool = False
     locked: bool = False
+    plane: PlaneChoice = PlaneChoice.AUTO
     created_ms: int = 0
     owner: Identity = SYSTEM
     roles: dict[Identity, Role] = Field(default={})
@@ -85,6 +108,14 @@ class Room(Frozen):
     def seq(self) -> int:
         """The last number given in this room, as far as its holder can see."""
         return max(self.streams.values(), default=0)
+
+    @property
+    def epochs(self) -> tuple[int, ...]:
+        """Of the plane that carries the meeting, and of the one that it moves to."""
+        if self.meeting is None:
+            return ()
+        move = self.meeting.move
+        return (self.meeting.epoch, *((move.epoch,) if move is not None else ()))
 
     def role_of(self, identity: Identity) -> Role:
         return self.roles.get(identity, Role.GUEST)

@@ -93,7 +93,7 @@ def relay(room: Room, actor: Identity, passing: Passing) -> Relay:
     to: Identity | None = None
     if isinstance(passing, SendSignal | AckSignal):
         room.target(passing.to)
-        if room.meeting is None or passing.epoch != room.meeting.epoch:
+        if passing.epoch not in room.epochs:
             raise Refused(ErrorCode.EPOCH_STALE)
         to = passing.to
     payload = passing.model_dump(mode="json", exclude={"to"})

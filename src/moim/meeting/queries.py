@@ -60,4 +60,12 @@ class RefreshIce(Query):
     name_on_wire: ClassVar[str] = "ice.refresh"
 
 
-QUERIES: tuple[type[Query], ...] = (Sync, History, Search, Revisions, Away, RefreshIce)
+class AskAccess(Query):
+    """The way to the SFU: an address, and a token for this seat alone."""
+
+    name_on_wire: ClassVar[str] = "plane.access"
+    trial: bool = False
+    """Only to find out whether there is a way: nobody is seen or heard there."""
+
+
+QUERIES: tuple[type[Query], ...] = (Sync, History, Search, Revisions, Away, RefreshIce, AskAccess)

@@ -1,8 +1,7 @@
-import { MeshSession } from "../media/mesh.ts";
 import { PushToTalk } from "../media/pushToTalk.ts";
 import { type CallPicture, QualityMeter } from "../media/quality.ts";
-import { ReliableSignals } from "../media/signals.ts";
-import type { Listed, MediaSession, Source } from "../media/session.ts";
+import type { MovingSession } from "../media/handover.ts";
+import type { Listed, Source } from "../media/session.ts";
 import type { Durable } from "../meeting/fold.ts";
 import { findSeat } from "../meeting/membership.ts";
 import * as m from "../paraglide/messages.js";
@@ -16,10 +15,10 @@ import { tell } from "./news.ts";
 import { Notices } from "./notices.svelte.ts";
 import { Panels } from "./panels.svelte.ts";
 import { peopleOf, type Person } from "./people.ts";
+import { beginsOnSfu, CallPlanes, loadSfu, type SfuModule } from "./planes.ts";
 import { Publishing } from "./publishing.ts";
 import { Questions } from "./questions.svelte.ts";
 import { codeOf, REFUSALS } from "./refusals.ts";
-import { iceServers, RelayCredential } from "./relay.ts";
 import { RemoteMedia } from "./remote.svelte.ts";
 import type { Remembered } from "./remembered.svelte.ts";
 import { rememberSeat, type Seat } from "./seat.ts";
@@ -68,7 +67,7 @@ export class Call {
   readonly panels = new Panels();
   readonly questions = new Questions();
   readonly stage: Stage;
-  readonly session: MediaSession;
+  readonly session: MovingSession;
   readonly remote: RemoteMedia;
   readonly talk: PushToTalk;
 
@@ -78,8 +77,7 @@ export class Call {
   readonly isHost: boolean = $derived(this.me?.role === "host");
 
   #visit: Visit;
-  #signals: ReliableSignals;
-  #relay: RelayCredential;
+  #planes: CallPlanes;
   #publishing: Publishing;
   #events = new Set<EventHandler>();
   #replacing = new Set<(before: Room, after: Room) => void>();
@@ -100,16 +98,18 @@ export class Call {
     const link = new RoomLink({ base, slug: room.slug, token: seat.token ?? undefined });
     try {
       await link.join({ name: seat.name, tab, takeOver });
+      const sfu = beginsOnSfu(link.room) ? await loadSfu() : null;
+      return new Call(request, link, sfu);
     } catch (error) {
       link.close();
       throw error;
     }
-    return new Call(request, link);
   }
 
   private constructor(
     { visit, seat, returning }: JoinRequest,
     private readonly link: RoomLink,
+    sfu: SfuModule | null,
   ) {
     this.#visit = visit;
     this.seat = seat;
@@ -119,21 +119,14 @@ export class Call {
     this.local = visit.local;
     this.room = link.room;
     this.stage = new Stage(() => this.people, this.remembered);
-    this.#signals = new ReliableSignals({
-      self: seat.identity,
-      epoch: this.room.epoch,
-      relay: {
-        send: (command, fields) => link.pass(command, fields),
-        on: (event, handler) => this.onPassing(event, handler),
-        doubt: () => link.doubt(),
-      },
-    });
-    this.session = new MeshSession({
-      signals: this.#signals,
-      iceServers: iceServers(link.ice?.servers ?? []),
-      transportPolicy: link.ice?.transport_policy ?? "all",
-    });
-    this.#relay = new RelayCredential(link, (servers) => this.session.setIceServers(servers));
+    const wire = {
+      send: (command: "signal.send" | "signal.ack", fields: Record<string, unknown>) =>
+        link.pass(command, fields),
+      on: (event: string, handler: PassingHandler) => this.onPassing(event, handler),
+      doubt: () => link.doubt(),
+    };
+    this.#planes = new CallPlanes(link, seat.identity, wire, sfu);
+    this.session = this.#planes.session;
     this.#publishing = new Publishing(this.session, link, seat.identity);
     this.remote = new RemoteMedia(this.session, {
       silent: seat.token !== null,
@@ -304,9 +297,7 @@ export class Call {
     for (const keeper of this.#keepers.values()) keeper.close?.();
     this.talk.close();
     this.remote.close();
-    this.session.close();
-    this.#signals.close();
-    this.#relay.close();
+    this.#planes.close();
     this.panels.close();
     this.notices.close();
     this.connection.close();
@@ -350,7 +341,7 @@ export class Call {
       link.on("status", (status) => {
         if (status === "online" && this.connection.banner) this.notices.say(m.reconnected());
         this.connection.become(status);
-        this.#signals.setReachable(status === "online");
+        this.#planes.setReachable(status === "online");
         if (status === "online") this.#publishing.reconcile();
       }),
       link.on("event", ({ event, room }) => this.#happened(event, room)),
@@ -395,18 +386,19 @@ export class Call {
   /** Everything that follows from the room alone. */
   #roomChanged(): void {
     const { room, seat } = this;
-    this.#signals.setEpoch(room.epoch);
     this.session.setParticipants(
       room.participants
         .filter(({ identity }) => identity !== seat.identity)
-        .map(({ identity, sid, tracks }): Listed => ({
+        .map(({ identity, sid, livekit, tracks }): Listed => ({
           identity,
           sid,
+          livekit,
           allowed: Object.values(tracks)
             .filter((track) => !track.muted)
             .map((track): Source => track.source),
         })),
     );
+    this.#planes.follow(room);
     this.stage.follow();
     this.#publishing.reconcile();
     const name = findSeat(room, seat.identity)?.name;

@@ -8,6 +8,7 @@
 import { boundsFor, contentHint, type Bounds } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
+import { isAlive } from "./alive";
 import { isPolite } from "./negotiation";
 import { watchNetwork } from "./network";
 import { MeshPeer, type PeerHost } from "./peer";
@@ -35,6 +36,8 @@ export interface MeshOptions {
   readonly iceServers: readonly RTCIceServer[];
   /** `relay` tries no direct way; `all` unless said. */
   readonly transportPolicy?: RTCIceTransportPolicy;
+  /** Called once, when the session is over. */
+  readonly onclose?: () => void;
   /** Calls back when the machine's network changed; the browser's own news unless given. */
   readonly watchNetwork?: (changed: () => void) => () => void;
 }
@@ -65,6 +68,7 @@ export class MeshSession implements MediaSession {
   private readonly looking: ReturnType<typeof setInterval>;
   private iceServers: readonly RTCIceServer[];
   private readonly transportPolicy: RTCIceTransportPolicy;
+  private readonly onclose: (() => void) | undefined;
   private closed = false;
 
   /** Tracks of one stream are kept in step with each other; a share has its own sound. */
@@ -92,6 +96,7 @@ export class MeshSession implements MediaSession {
     this.iceServers = options.iceServers;
     this.transportPolicy = options.transportPolicy ?? "all";
     this.channels = new DataChannels((identity) => this.tell(identity));
+    this.onclose = options.onclose;
     this.signals.accepts = (from) => this.listed.has(from);
     this.signals.onsignal = (from, link, signal) => this.signalled(from, link, signal);
     this.signals.onreachable = () => {
@@ -402,6 +407,23 @@ export class MeshSession implements MediaSession {
     return receiver?.getSynchronizationSources()[0]?.audioLevel ?? null;
   }
 
+  flows(identity: string, source: Source): boolean {
+    return isAlive(this.connections.get(identity)?.receiverOf(source) ?? undefined);
+  }
+
+  show(): void {
+    // Everybody gets one picture; what fits is up to its sender.
+  }
+
+  get isSending(): boolean {
+    return !this.closed;
+  }
+
+  /** The room gave the call that goes on another number. */
+  setEpoch(epoch: number): void {
+    this.signals.setEpoch?.(epoch);
+  }
+
   peers(): readonly Peer[] {
     return [...this.connections.values()].map((peer) => this.view(peer));
   }
@@ -457,5 +479,6 @@ export class MeshSession implements MediaSession {
     this.signals.onreachable = null;
     this.signals.accepts = () => false;
     this.emitter.clear();
+    this.onclose?.();
   }
 }

@@ -1,5 +1,5 @@
 /**
- * What the meeting asks of its media, whatever carries it: `mesh.ts` today, an SFU later.
+ * What the meeting asks of its media, whatever carries it: `mesh.ts` or `sfu.ts`.
  *
  * A track is keyed by (identity, source), so it survives a reconnect and a change of plane.
  * The room decides who is present and what may be played; a session is told by
@@ -59,6 +59,8 @@ export interface SignalPort {
   onreachable: (() => void) | null;
   /** Says that the way may be broken, so that it is tried now and not when it is noticed. */
   doubt(): void;
+  /** The room gave the call that goes on another number. */
+  setEpoch?(epoch: number): void;
   /** Stops resending to this identity, and forgets what came from it. */
   forget(identity: string, link?: string): void;
 }
@@ -74,7 +76,12 @@ export interface Listed {
    * Left out: `allow` decides, and nothing is allowed until it was called.
    */
   readonly allowed?: readonly Source[];
+  /** What somebody who came with a LiveKit client is called on the SFU. */
+  readonly livekit?: string | null;
 }
+
+/** How large a picture is shown, in pixels of the screen. */
+export type TileSize = { readonly width: number; readonly height: number } | "hidden";
 
 export interface PublishOptions {
   /**
@@ -272,6 +279,12 @@ export interface MediaSession extends Listenable<SessionEvents> {
   remoteTracks(): readonly RemoteTrack[];
   /** How loud what was just played of this source is, 0..1; null when nothing arrives. */
   audioLevel(identity: string, source: Source): number | null;
+  /** Whether something of this source was decoded and played out just now. */
+  flows(identity: string, source: Source): boolean;
+  /** How large a picture is shown: a plane that can sends no more than that. */
+  show(identity: string, source: Source, size: TileSize): void;
+  /** Whether all that we publish is on its way. */
+  readonly isSending: boolean;
   peers(): readonly Peer[];
 
   /** Looks for a new network path to everyone, or to one; seats and tracks stay. */

@@ -7,6 +7,7 @@ import type { Events, Frame, Room } from "../wire/types.gen";
 import { applyConduct } from "./conduct";
 import { applyMembership } from "./membership";
 import { applySlices } from "./slices";
+import { applyTopology } from "./topology";
 import { applyTracks } from "./tracks";
 
 export type EventType = keyof Events;
@@ -24,6 +25,7 @@ export function emptyRoom(id = ""): Room {
     name: "",
     listed: false,
     locked: false,
+    plane: "auto",
     created_ms: 0,
     owner: "system",
     roles: {},
@@ -48,7 +50,8 @@ export function emptyRoom(id = ""): Room {
 
 /** The room after one event. Nothing is changed in place. */
 export function apply(room: Room, event: Durable): Room {
-  const next = applyTracks(applyMembership(applyConduct(room, event), event), event);
+  const people = applyMembership(applyConduct(room, event), event);
+  const next = applyTopology(applyTracks(people, event), event);
   return {
     ...next,
     slices: applySlices(next.slices, event),

@@ -6,14 +6,17 @@ import type { Durable } from "./fold";
 export function applyMembership(room: Room, event: Durable): Room {
   switch (event.type) {
     case "meeting.started": {
-      const { meeting_id: id, epoch } = event.payload;
-      return { ...room, epoch, meeting: { id, epoch, started_ms: event.at_ms, plane: "mesh" } };
+      const { meeting_id: id, epoch, plane } = event.payload;
+      const { at_ms } = event;
+      const fresh = { started_ms: at_ms, plane, move: null, changed_ms: at_ms, failures: 0 };
+      return { ...room, epoch, meeting: { id, epoch, ...fresh } };
     }
     case "meeting.ended":
       return { ...room, meeting: null, participants: [] };
     case "participant.joined": {
-      const { identity, sid, name, role } = event.payload;
-      const seat = { identity, sid, name, role, joined_ms: event.at_ms, tracks: {} };
+      const { identity, sid, name, role, livekit } = event.payload;
+      const fresh = { joined_ms: event.at_ms, tracks: {}, livekit, sfu: null, no_way: [] };
+      const seat = { identity, sid, name, role, ...fresh };
       return { ...room, participants: [...without(room, identity), seat] };
     }
     case "participant.resumed":

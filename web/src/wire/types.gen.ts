@@ -34,6 +34,7 @@ export const ERROR_CODES = [
   "room_locked",
   "seat_taken",
   "self_target",
+  "sfu_missing",
   "text_empty",
   "text_too_long",
   "track_unknown",
@@ -64,15 +65,28 @@ export const ERROR_CODES = [
   "file_unscanned",
   "internal",
   "server_stopping",
+  "sfu_unreachable",
   "storage_failed",
   "storage_full",
   "unavailable",
 ] as const;
 
 /**
+ * What the hosts of a room want of its planes.
+ */
+export type PlaneChoice = "auto" | "mesh" | "sfu";
+/**
  * What somebody may do in a room. It belongs to the identity and outlives every call.
  */
 export type Role = "host" | "guest";
+/**
+ * What carries the media of a meeting.
+ */
+export type Plane = "mesh" | "sfu";
+/**
+ * What carries the media of a meeting.
+ */
+export type Plane1 = "mesh" | "sfu";
 /**
  * Where a track comes from, in LiveKit's words.
  */
@@ -81,6 +95,18 @@ export type Source = "microphone" | "camera" | "screen_share" | "screen_share_au
  * What a screen share should keep: sharp text or fluent motion (`contentHint`).
  */
 export type ShareMode = "text" | "motion";
+/**
+ * What the hosts of a room want of its planes.
+ */
+export type PlaneChoice1 = "auto" | "mesh" | "sfu";
+/**
+ * Why a move ended where it began.
+ */
+export type StayReason = "no_way" | "late" | "failed";
+/**
+ * What carries the media of a meeting.
+ */
+export type Plane2 = "mesh" | "sfu";
 /**
  * Why a seat became free.
  */
@@ -111,6 +137,7 @@ export type ErrorCode =
   | "room_locked"
   | "seat_taken"
   | "self_target"
+  | "sfu_missing"
   | "text_empty"
   | "text_too_long"
   | "track_unknown"
@@ -141,6 +168,7 @@ export type ErrorCode =
   | "file_unscanned"
   | "internal"
   | "server_stopping"
+  | "sfu_unreachable"
   | "storage_failed"
   | "storage_full"
   | "unavailable";
@@ -166,6 +194,7 @@ export interface Room {
   name: string;
   listed: boolean;
   locked: boolean;
+  plane: PlaneChoice;
   created_ms: number;
   owner: string;
   roles: {
@@ -187,7 +216,19 @@ export interface Meeting {
   id: string;
   epoch: number;
   started_ms: number;
-  plane: "mesh" | "sfu";
+  plane: Plane;
+  move: Move | null;
+  changed_ms: number;
+  failures: number;
+}
+/**
+ * A meeting on its way to another plane; the one that it is on still carries it.
+ */
+export interface Move {
+  to: Plane1;
+  epoch: number;
+  began_ms: number;
+  ready: string[];
 }
 /**
  * One seat in a meeting.
@@ -201,6 +242,9 @@ export interface Participant {
   tracks: {
     [k: string]: Track;
   };
+  livekit: string | null;
+  sfu: boolean | null;
+  no_way: string[];
 }
 /**
  * A published source. It stays listed while it is muted.
@@ -408,6 +452,11 @@ export interface Commands {
   "participant.readmit": Readmit;
   "participant.remove": Remove;
   "participant.rename": Rename;
+  "plane.access": AskAccess;
+  "plane.choose": ChoosePlane;
+  "plane.give_up": GiveUp;
+  "plane.ready": Ready;
+  "plane.report": ReportWays;
   "private.delete": DeletePrivate;
   "private.send": SendPrivate;
   "reaction.send": SendReaction;
@@ -607,6 +656,42 @@ export interface Rename {
   identity?: string | null;
 }
 /**
+ * The way to the SFU: an address, and a token for this seat alone.
+ */
+export interface AskAccess {
+  trial?: boolean;
+}
+/**
+ * Say how the media of this room are to travel.
+ */
+export interface ChoosePlane {
+  choice: PlaneChoice1;
+}
+/**
+ * One's own browser cannot follow the move.
+ */
+export interface GiveUp {
+  epoch: number;
+  reason: StayReason;
+}
+/**
+ * One's own browser sends and receives on the plane that the meeting moves to.
+ */
+export interface Ready {
+  epoch: number;
+}
+/**
+ * Say what one's own browser found out: whether it reaches the SFU, and whom it does not
+ * reach directly.
+ */
+export interface ReportWays {
+  sfu?: boolean | null;
+  /**
+   * @maxItems 64
+   */
+  no_way?: string[];
+}
+/**
  * Take one's own private message back, from both.
  */
 export interface DeletePrivate {
@@ -762,6 +847,12 @@ export interface Events {
   "participant.readmitted": ParticipantReadmitted;
   "participant.renamed": ParticipantRenamed;
   "participant.resumed": ParticipantResumed;
+  "plane.chosen": PlaneChosen;
+  "plane.moved": MoveDone;
+  "plane.moving": MoveBegun;
+  "plane.readied": ParticipantReady;
+  "plane.reported": WaysReported;
+  "plane.stayed": MoveFailed;
   "private.deleted": PrivateDeleted;
   "private.sent": PrivateSent;
   "recording.started": RecordingStarted;
@@ -918,6 +1009,7 @@ export interface MeetingEnded {
 export interface MeetingStarted {
   meeting_id: string;
   epoch: number;
+  plane: Plane2;
 }
 /**
  * A removed participant is kept out. Only hosts are told.
@@ -934,6 +1026,7 @@ export interface ParticipantJoined {
   sid: string;
   name: string;
   role: Role;
+  livekit: string | null;
 }
 /**
  * A seat is free.
@@ -962,6 +1055,49 @@ export interface ParticipantRenamed {
 export interface ParticipantResumed {
   identity: string;
   sid: string;
+}
+/**
+ * The hosts want the media of this room to travel so.
+ */
+export interface PlaneChosen {
+  choice: PlaneChoice1;
+}
+/**
+ * The new plane carries the meeting; the old one may be closed.
+ */
+export interface MoveDone {
+  plane: Plane1;
+  epoch: number;
+}
+/**
+ * Everybody opens the other plane, beside the one that carries the meeting.
+ */
+export interface MoveBegun {
+  to: Plane1;
+  epoch: number;
+}
+/**
+ * Somebody sends and receives on the new plane.
+ */
+export interface ParticipantReady {
+  identity: string;
+  epoch: number;
+}
+/**
+ * What somebody's browser found out of its ways.
+ */
+export interface WaysReported {
+  identity: string;
+  sfu: boolean | null;
+  no_way: string[];
+}
+/**
+ * The meeting stays where it was; what was opened of the other plane is closed.
+ */
+export interface MoveFailed {
+  epoch: number;
+  identity: string | null;
+  reason: StayReason;
 }
 /**
  * A private message is gone; its place stays.

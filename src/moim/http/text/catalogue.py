@@ -56,6 +56,7 @@ class ErrorTexts:
     room_locked: ErrorText
     seat_taken: ErrorText
     self_target: ErrorText
+    sfu_missing: ErrorText
     text_empty: ErrorText
     text_too_long: ErrorText
     track_unknown: ErrorText
@@ -83,6 +84,7 @@ class ErrorTexts:
     storage_failed: ErrorText
     storage_full: ErrorText
     unavailable: ErrorText
+    sfu_unreachable: ErrorText
 
     def of(self, code: ErrorCode) -> ErrorText:
         """The text of a code."""

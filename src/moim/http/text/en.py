@@ -159,6 +159,10 @@ ENGLISH = Text(
             "You are already in this room", "Your seat is open in another tab. Move the call here."
         ),
         self_target=ErrorText("This cannot be done to yourself", "Choose somebody else."),
+        sfu_missing=ErrorText(
+            "This server has no media server",
+            "Calls go from browser to browser. `pip install 'moim[sfu]'` adds it.",
+        ),
         text_empty=ErrorText("The message is empty", "Write something first."),
         text_too_long=ErrorText(
             "The message is too long", "Up to 4000 characters fit. Send it in parts."
@@ -228,6 +232,9 @@ ENGLISH = Text(
         server_stopping=ErrorText("The server is restarting", "It will be back in a moment."),
         storage_failed=ErrorText(
             "The server could not save this", "Nothing was changed. Try again in a moment."
+        ),
+        sfu_unreachable=ErrorText(
+            "The media server does not answer", "Wait a moment and try again."
         ),
         storage_full=ErrorText(
             "The server has no space left", "Tell whoever runs it. Nothing was changed."

@@ -147,6 +147,10 @@ KOREAN = Text(
             "이미 이 방에 있어요", "다른 탭에서 참여 중이에요. 통화를 이 탭으로 옮길 수 있어요."
         ),
         self_target=ErrorText("나에게는 할 수 없어요", "다른 분을 골라 주세요."),
+        sfu_missing=ErrorText(
+            "이 서버에는 미디어 서버가 없어요",
+            "통화는 브라우저끼리 직접 연결돼요. `pip install 'moim[sfu]'`로 설치할 수 있어요.",
+        ),
         text_empty=ErrorText("메시지가 비어 있어요", "먼저 내용을 적어 주세요."),
         text_too_long=ErrorText(
             "메시지가 너무 길어요", "4000자까지 보낼 수 있어요. 나눠서 보내 주세요."
@@ -214,6 +218,7 @@ KOREAN = Text(
         storage_failed=ErrorText(
             "저장하지 못했어요", "아무것도 바뀌지 않았어요. 잠시 뒤 다시 시도해 주세요."
         ),
+        sfu_unreachable=ErrorText("미디어 서버가 응답하지 않아요", "잠시 후 다시 시도해 주세요."),
         storage_full=ErrorText(
             "서버에 남은 공간이 없어요",
             "운영하는 분께 알려 주세요. 아무것도 바뀌지 않았어요.",

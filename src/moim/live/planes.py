@@ -1,0 +1,277 @@
+"""Keeps the media plane of one room as the room has it, and the room as the plane has it.
+
+What comes by itself (a move, its end) is an ordinary command with an id made of the epoch, so that
+two servers whose timers fire do one thing. What is done on the SFU is an errand: the meeting does
+not wait for it, and what fails is tried again with the next look.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine, Iterable
+
+import structlog
+
+from moim.live.draft import Placed
+from moim.live.mailbox import Answer
+from moim.live.ports import Clock, Timer
+from moim.live.seats import Seats
+from moim.media.plane import Access, Entry, Plane, Present
+from moim.meeting.errors import MoimError, Refused, Unavailable
+from moim.meeting.feature import Command, Limits
+from moim.meeting.features.hand import hand
+from moim.meeting.ids import SYSTEM, CommandId, Identity
+from moim.meeting.ids import Plane as PlaneName
+from moim.meeting.membership import LeaveReason, MeetingEnded, ParticipantLeft
+from moim.meeting.model import Participant, Room
+from moim.meeting.text import clean_name
+from moim.meeting.topology import Begin, Due, MoveFailed, Settle, due
+from moim.meeting.tracks import TrackMuted
+from moim.meeting.visitors import Arrive, Depart, Show, identity_of
+
+LOOK_S = 3.0
+"""How often it is looked who is on the SFU, besides when a webhook says that something happened."""
+AGAIN_S = 1.0
+_log = structlog.get_logger("moim.live")
+
+Submit = Callable[[Identity, CommandId, Command], "asyncio.Future[Answer | MoimError]"]
+
+
+class Planes:
+    """The timers and errands of one room."""
+
+    def __init__(
+        self, plane: Plane, clock: Clock, limits: Limits, seats: Seats, submit: Submit
+    ) -> None:
+        self._plane = plane
+        self._clock = clock
+        self._limits = limits
+        self._seats = seats
+        self._submit = submit
+        self._room: Room | None = None
+        self._due: Due | None = None
+        self._timer: Timer | None = None
+        self._looking: Timer | None = None
+        self._entries: dict[Identity, Entry] = {}
+        """What the SFU was told of each seat."""
+        self._running: set[asyncio.Task[None]] = set()
+        self._lock = asyncio.Lock()
+        self._numbers = itertools.count(1)
+        self._stopped = False
+
+    def access(self, room: Room, identity: Identity, *, trial: bool) -> Access:
+        """The way to the SFU for a seat. Raises: `sfu_missing`, `not_present`."""
+        return self._plane.access(room.slug, _entry(room, room.present(identity)), trial=trial)
+
+    def follow(self, room: Room, placed: Iterable[Placed] = ()) -> None:
+        """Do what follows from the room as it is, and from what has just happened."""
+        before, self._room = self._room, room
+        if not self._plane.available or self._stopped:
+            return
+        for one in placed:
+            self._carry_out(room, before, one)
+        self._schedule(room)
+        if _on_sfu(room):
+            self._tell(room)
+            if self._looking is None:
+                self._look_later(0 if before is None else LOOK_S)
+        else:
+            self._entries.clear()
+
+    async def stop(self) -> None:
+        """Leave what is under way."""
+        self._stopped = True
+        for timer in (self._timer, self._looking):
+            if timer is not None:
+                timer.cancel()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def look(self) -> None:
+        """Something has happened on the SFU: look now."""
+        if not self._stopped and self._plane.available:
+            self._start(self._look())
+
+    # What is due
+
+    def _schedule(self, room: Room) -> None:
+        found = due(room, self._limits)
+        if found == self._due and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due, self._timer = found, None
+        if found is not None:
+            self._fire_in(max(0.0, (found.at_ms - self._clock.now_ms()) / 1000), found)
+
+    def _fire_in(self, seconds: float, what: Due) -> None:
+        self._timer = self._clock.later(seconds, lambda: self._fire(what))
+
+    def _fire(self, what: Due) -> None:
+        self._timer = None
+        room = self._room
+        if self._stopped or room is None or self._due != what:
+            return
+        command: Command
+        if what.to is not None:
+            command = Begin(to=what.to, epoch=what.epoch)
+            command_id = CommandId(f"plane-begin-{what.epoch}")
+        else:
+            here = tuple(p.identity for p in room.participants if not self._seats.waits(p))
+            command = Settle(epoch=what.epoch, connected=here)
+            command_id = CommandId(f"plane-settle-{what.epoch}")
+        try:
+            reply = self._submit(SYSTEM, command_id, command)
+        except Unavailable:
+            self._fire_in(AGAIN_S, what)
+            return
+
+        def answered(reply: "asyncio.Future[Answer | MoimError]") -> None:
+            # Where nothing came of it (the disk is full), it is asked again.
+            failed = isinstance(reply.result(), MoimError)
+            if failed and not self._stopped and self._due == what and self._timer is None:
+                self._fire_in(AGAIN_S, what)
+
+        reply.add_done_callback(answered)
+
+    # What the SFU is told
+
+    def _carry_out(self, room: Room, before: Room | None, placed: Placed) -> None:
+        event = placed.stored.event
+        match event:
+            case ParticipantLeft(identity=identity, reason=reason):
+                seat = before.find(identity) if before is not None else None
+                self._entries.pop(identity, None)
+                visitor = seat is not None and seat.livekit is not None
+                if visitor and reason is LeaveReason.LEFT:
+                    return
+                called = _called(seat) if seat is not None else identity
+                self._start(self._plane.remove(room.slug, called))
+            case TrackMuted(identity=identity, source=source, by=by) if by != identity:
+                seat = room.find(identity)
+                if seat is not None and _on_sfu(room):
+                    self._start(self._plane.mute(room.slug, _called(seat), source))
+            case MeetingEnded():
+                self._start(self._plane.close(room.slug))
+            case MoveFailed(identity=identity, reason=why):
+                _log.warning("plane_not_moved", room=room.id, reason=why.value)
+            case _:
+                return
+
+    def _tell(self, room: Room) -> None:
+        for seat in room.participants:
+            entry = _entry(room, seat)
+            old = self._entries.get(seat.identity)
+            self._entries[seat.identity] = entry
+            if old is not None and old != entry:
+                self._start(self._plane.update(room.slug, entry))
+
+    # What the SFU says
+
+    def _look_later(self, seconds: float) -> None:
+        def look() -> None:
+            self._looking = None
+            room = self._room
+            if room is not None and _on_sfu(room) and not self._stopped:
+                self._start(self._look())
+                self._look_later(LOOK_S)
+
+        self._looking = self._clock.later(seconds, look)
+
+    async def _look(self) -> None:
+        async with self._lock:
+            room = self._room
+            if room is None or not room.slug:
+                return
+            there = {one.identity: one for one in await self._plane.present(room.slug)}
+            for seat in room.participants:
+                if seat.livekit is not None and seat.livekit not in there:
+                    self._say(f"gone-{seat.sid}", Depart(identity=seat.identity))
+            for one in there.values():
+                await self._meet(one)
+
+    async def _meet(self, one: Present) -> None:
+        """Seat who is there and has no seat, or put them out; and see what they publish."""
+        room = self._room
+        assert room is not None  # noqa: S101 - `_look` has one
+        identity = identity_of(one.identity)
+        seat = room.find(identity)
+        if seat is None and identity == one.identity:
+            # A token outlives its seat: who was removed, or whose seat expired, is put out.
+            await self._plane.remove(room.slug, one.identity)
+            return
+        if seat is None:
+            arrive = Arrive(identity=identity, livekit=one.identity, name=_name(one.name))
+            try:
+                # a fresh id each time: who was refused once may be welcome later
+                said = await self._submit(SYSTEM, CommandId(self._fresh("arrive")), arrive)
+            except Unavailable:
+                return
+            if isinstance(said, Refused):
+                await self._plane.remove(room.slug, one.identity)
+                return
+            await self._plane.update(room.slug, _entry_of(self._room, identity, one))
+        if seat is None or seat.livekit is not None:
+            self._show(identity, one)
+
+    def _show(self, identity: Identity, one: Present) -> None:
+        room = self._room
+        seat = room.find(identity) if room is not None else None
+        if seat is None:
+            return
+        had = {(track.source, track.muted) for track in seat.tracks.values()}
+        if had != {(track.source, track.muted) for track in one.tracks}:
+            self._say(self._fresh("show"), Show(identity=identity, tracks=one.tracks))
+
+    def _fresh(self, what: str) -> str:
+        return f"{what}-{self._clock.now_ms()}-{next(self._numbers)}"
+
+    def _say(self, command_id: str, command: Command) -> None:
+        try:
+            self._submit(SYSTEM, CommandId(command_id[:64]), command)
+        except Unavailable:
+            return  # the next look says it again
+
+    def _start(self, errand: Coroutine[object, object, None]) -> None:
+        async def run() -> None:
+            try:
+                await errand
+            except Unavailable as error:
+                _log.warning("sfu_unreachable", cause=str(error))
+
+        task = asyncio.create_task(run())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+
+def _on_sfu(room: Room) -> bool:
+    meeting = room.meeting
+    if meeting is None:
+        return False
+    moving = meeting.move is not None and meeting.move.to is PlaneName.SFU
+    return moving or meeting.plane is PlaneName.SFU
+
+
+def _called(seat: Participant) -> str:
+    return seat.identity if seat.livekit is None else seat.livekit
+
+
+def _entry(room: Room, seat: Participant) -> Entry:
+    queue = hand.of(room).queue
+    place = queue.index(seat.identity) + 1 if seat.identity in queue else 0
+    attributes = {"moim.role": seat.role.value, "moim.hand": str(place) if place else ""}
+    return Entry(identity=_called(seat), name=seat.name, attributes=attributes)
+
+
+def _entry_of(room: Room | None, identity: Identity, one: Present) -> Entry:
+    seat = room.find(identity) if room is not None else None
+    if room is None or seat is None:
+        return Entry(identity=one.identity, name=one.name)
+    return _entry(room, seat)
+
+
+def _name(raw: str) -> str:
+    try:
+        return clean_name(raw[:40])
+    except ValueError:
+        return "LiveKit"

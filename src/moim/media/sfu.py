@@ -1,0 +1,170 @@
+"""An SFU as a plane, by LiveKit's own server API, tokens and webhooks: ours or a cluster.
+
+Source: LiveKit, "Server APIs" (Twirp RoomService), "Authentication" (tokens), "Webhooks".
+"""
+
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import aiohttp
+from livekit.api import AccessToken, TokenVerifier, VideoGrants, WebhookReceiver
+from livekit.api.room_service import RoomService
+from livekit.api.twirp_client import ServerError
+from livekit.protocol.models import ParticipantInfo, ParticipantPermission, TrackInfo, TrackSource
+from livekit.protocol.room import (
+    DeleteRoomRequest,
+    ListParticipantsRequest,
+    MuteRoomTrackRequest,
+    RoomParticipantIdentity,
+    UpdateParticipantRequest,
+)
+
+from moim.media.plane import Access, Entry, Present
+from moim.meeting.errors import ErrorCode, Unavailable
+from moim.meeting.ids import Source
+from moim.meeting.model import Track
+
+TOKEN_LIFETIME: Final = timedelta(minutes=2)
+"""Long enough to connect; the SFU itself gives who is connected fresh ones."""
+PATIENCE_S: Final = 5
+TRIAL_ROOM: Final = "moim-trial"
+SOURCES: Final = {
+    TrackSource.CAMERA: Source.CAMERA,
+    TrackSource.MICROPHONE: Source.MICROPHONE,
+    TrackSource.SCREEN_SHARE: Source.SCREEN_SHARE,
+    TrackSource.SCREEN_SHARE_AUDIO: Source.SCREEN_SHARE_AUDIO,
+}
+_NUMBERS: Final = {source: number for number, source in SOURCES.items()}
+T = TypeVar("T")
+
+
+class SfuPlane:
+    """One SFU. `api_url` is where its server API is, `url` where browsers are sent."""
+
+    available = True
+
+    def __init__(self, url: str, api_url: Callable[[], str], key: str, secret: str) -> None:
+        self._url = url
+        self._api_url = api_url
+        self._key = key
+        self._secret = secret
+        self._session: aiohttp.ClientSession | None = None
+        self._webhooks = WebhookReceiver(TokenVerifier(key, secret))
+
+    async def stop(self) -> None:
+        """Close the connections to the API."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:
+        grants = VideoGrants(
+            room_join=True,
+            room=TRIAL_ROOM if trial else room,
+            can_publish=not trial and bool(entry.sources),
+            can_publish_sources=[] if trial else [source.value for source in entry.sources],
+            can_publish_data=not trial,
+            can_subscribe=True,
+            hidden=True if trial else None,
+        )
+        token = (
+            AccessToken(self._key, self._secret)
+            .with_identity(entry.identity)
+            .with_name(entry.name)
+            .with_attributes(dict(entry.attributes))
+            .with_grants(grants)
+            .with_ttl(TOKEN_LIFETIME)
+        )
+        return Access(self._url, token.to_jwt())
+
+    async def present(self, room: str) -> tuple[Present, ...]:
+        return tuple(
+            Present(
+                person.identity,
+                person.name or person.identity,
+                tuple(_track(track) for track in person.tracks if track.source in SOURCES),
+            )
+            for person in await self._people(room)
+            if not person.permission.hidden
+        )
+
+    async def remove(self, room: str, identity: str) -> None:
+        # Not a second later: whoever is let in again gets a token of the same second.
+        whom = RoomParticipantIdentity(
+            room=room, identity=identity, revoke_token_ts=int(time.time())
+        )
+        await self._ask(self._rooms.remove_participant(whom), missing=None)
+
+    async def mute(self, room: str, identity: str, source: Source) -> None:
+        for person in await self._people(room):
+            if person.identity != identity:
+                continue
+            for track in person.tracks:
+                if SOURCES.get(track.source) is source and not track.muted:
+                    wish = MuteRoomTrackRequest(
+                        room=room, identity=identity, track_sid=track.sid, muted=True
+                    )
+                    await self._ask(self._rooms.mute_published_track(wish), missing=None)
+
+    async def update(self, room: str, entry: Entry) -> None:
+        sources = [_NUMBERS[source] for source in entry.sources]
+        permission = ParticipantPermission(
+            can_subscribe=True,
+            can_publish=bool(sources),
+            can_publish_data=True,
+            can_publish_sources=sources,
+        )
+        wish = UpdateParticipantRequest(
+            room=room,
+            identity=entry.identity,
+            name=entry.name,
+            permission=permission,
+            attributes=dict(entry.attributes),
+        )
+        await self._ask(self._rooms.update_participant(wish), missing=None)
+
+    async def close(self, room: str) -> None:
+        await self._ask(self._rooms.delete_room(DeleteRoomRequest(room=room)), missing=None)
+
+    def room_of(self, body: str, token: str) -> str | None:
+        """The room that a webhook is about; None when it is not from the SFU."""
+        try:
+            return self._webhooks.receive(body, token).room.name
+        except Exception:
+            return None
+
+    @property
+    def _rooms(self) -> RoomService:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
+            self._session = aiohttp.ClientSession(timeout=timeout)
+        return RoomService(self._session, self._api_url(), self._key, self._secret, failover=False)
+
+    async def _people(self, room: str) -> list[ParticipantInfo]:
+        found = await self._ask(
+            self._rooms.list_participants(ListParticipantsRequest(room=room)), missing=None
+        )
+        return list(found.participants) if found is not None else []
+
+    async def _ask(self, asking: Awaitable[T], *, missing: T | None) -> T | None:
+        """`missing` stands for what is not there. Raises: Unavailable."""
+        try:
+            return await asking
+        except ServerError as error:
+            if error.code == "not_found":
+                return missing
+            raise Unavailable(ErrorCode.SFU_UNREACHABLE, f"the SFU said {error.code}") from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Unavailable(ErrorCode.SFU_UNREACHABLE, type(error).__name__) from error
+
+
+def secret_from(key: bytes) -> str:
+    """The secret of moim's own SFU, made of the key that signs identities."""
+    return hashlib.sha256(b"moim sfu\0" + key).hexdigest()
+
+
+def _track(track: TrackInfo) -> Track:
+    return Track(source=SOURCES[track.source], muted=track.muted)

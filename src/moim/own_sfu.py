@@ -1,0 +1,137 @@
+"""The SFU that moim starts with itself: browsers reach it below moim's own address, moim by HTTP.
+
+moim speaks to it as to any LiveKit server, by the server API and webhooks, over a socket of this
+machine that nobody else is told of.
+"""
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route, Router
+from starlette.types import Receive, Scope, Send
+
+from moim.listening import ListenError, Listeners, listen, listen_udp
+from moim.settings import Settings
+
+PATH: Final = "/livekit"
+KEY: Final = "moim"
+_LOOPBACK: Final = "127.0.0.1"
+_WEBHOOK: Final = "/webhook"
+_log = structlog.get_logger("moim.sfu")
+
+Hear = Callable[[str, str], Awaitable[bool]]
+"""Takes a webhook's body and token; False when it is not from the SFU."""
+
+
+def missing() -> str | None:
+    """Why there is no SFU of our own, in one line; None when there can be one."""
+    for module in ("moim_engine", "livekit.protocol", "livekit.api", "aiohttp"):
+        try:
+            found = importlib.util.find_spec(module)
+        except ModuleNotFoundError:
+            found = None
+        if found is None:
+            return "no SFU here (`pip install 'moim[sfu]'` brings it): calls go browser to browser"
+    return None
+
+
+class OwnSfu:
+    """To be mounted at `PATH`; it works while `running` does."""
+
+    def __init__(self, settings: Settings, secret: str) -> None:
+        self._settings = settings
+        self._secret = secret
+        self._inside: Listeners | None = None
+        self._app: Any = None
+
+    @property
+    def api_url(self) -> str:
+        """Where moim finds the server API."""
+        port = self._inside.port if self._inside is not None else 0
+        return f"http://{_LOOPBACK}:{port}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a LiveKit client."""
+        if self._app is None:
+            if scope["type"] == "http":
+                await PlainTextResponse("not running", 503)(scope, receive, send)
+            elif scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1012})
+            return
+        await self._app(scope, receive, send)
+
+    @asynccontextmanager
+    async def running(self, hear: Hear) -> AsyncIterator[None]:
+        """Serve until the block ends. Raises: OSError for media ports that cannot be had."""
+        import uvicorn
+
+        from moim.sfu_server import uvicorn_config
+
+        self._inside = inside = listen(_LOOPBACK, 0)
+        sfu = self._start()
+        server = uvicorn.Server(uvicorn_config(_inside(sfu.app, hear)))
+        # The signals are of the server that people reach.
+        serving = asyncio.create_task(server._serve(inside.tcp))  # noqa: SLF001
+        self._app = sfu.app
+        try:
+            yield
+        finally:
+            self._app = None
+            sfu.hub.close()
+            await sfu.close()
+            server.should_exit = True
+            with suppress(TimeoutError):
+                await asyncio.wait_for(serving, 3)
+            inside.close()
+
+    def _start(self) -> Any:
+        from moim.sfu.config import SfuConfig
+        from moim.sfu.running import Sfu
+        from moim.sfu_server import media_addresses
+
+        settings = self._settings
+        given = settings.livekit_api_secret
+        keys = {KEY: self._secret}
+        if settings.livekit_api_key is not None and given is not None:
+            keys[settings.livekit_api_key] = given.get_secret_value()
+        everywhere = settings.secure or settings.host in ("0.0.0.0", "::", "*")  # noqa: S104
+        values: dict[str, Any] = {
+            "bind_addresses": ["0.0.0.0" if everywhere else _LOOPBACK],  # noqa: S104
+            "keys": keys,
+            "rtc": {"node_ip": settings.sfu_address or ""},
+            # A room is given up soon after the last one left: moim makes it anew.
+            "room": {"departure_timeout": 5},
+            "webhook": {"api_key": KEY, "urls": [self.api_url + _WEBHOOK]},
+        }
+        values["rtc"]["udp_port"] = _free(settings.sfu_udp_port)
+        config = SfuConfig.model_validate(values)
+        advertise, bind = media_addresses(config)
+        sfu = Sfu(config, bind=bind, advertise=advertise)
+        _log.info("sfu_started", udp_port=sfu.candidates[0][1])
+        return sfu
+
+
+def _free(port: int) -> int:
+    """The port, or 0 where somebody has it: the engine would share it, and lose packets to them."""
+    try:
+        for one in listen_udp("0.0.0.0", port):  # noqa: S104 - media comes from everywhere
+            one.close()
+    except ListenError:
+        _log.warning("sfu_port_taken", udp_port=port)
+        return 0
+    return port
+
+
+def _inside(app: Any, hear: Hear) -> Router:
+    async def webhook(request: Request) -> Response:
+        body = (await request.body()).decode()
+        heard = await hear(body, request.headers.get("authorization", ""))
+        return PlainTextResponse("", 200 if heard else 401)
+
+    return Router([Route(_WEBHOOK, webhook, methods=["POST"]), Mount("/", app)])

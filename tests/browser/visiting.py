@@ -1,0 +1,63 @@
+"""A bot with LiveKit's Python SDK at moim's door, and which plane a page's call is on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from livekit import api
+
+from tests.browser.person import Person, until
+from tests.browser.server import Links, MoimServer
+
+KEY, SECRET = "botkey", "a-secret-of-more-than-thirty-two-letters"
+WITH_SFU = {
+    "MOIM_SFU_UDP_PORT": "0",
+    "MOIM_LIVEKIT_API_KEY": KEY,
+    "MOIM_LIVEKIT_API_SECRET": SECRET,
+}
+MOVES_S = 25.0
+
+
+@dataclass
+class BotDoor:
+    """What a bot needs: where the SFU is, and a token of the operator's key."""
+
+    server: MoimServer
+    room: Links
+
+    @property
+    def url(self) -> str:
+        return f"{self.server.url}/livekit"
+
+    def token(self, identity: str, **grants: Any) -> str:
+        video = api.VideoGrants(**{"room_join": True, "room": self.room.slug, **grants})
+        made = api.AccessToken(KEY, SECRET).with_identity(identity).with_name(identity.title())
+        return made.with_grants(video).to_jwt()
+
+
+async def plane(person: Person) -> str:
+    """What carries their call, as the room says."""
+    found = await person.page.get_by_test_id("call").get_attribute("data-plane")
+    return found or ""
+
+
+async def is_on(person: Person, wanted: str) -> None:
+    async def there() -> bool:
+        return await plane(person) == wanted
+
+    await until(there, f"a call on the {wanted}", MOVES_S)
+
+
+async def identity_of(person: Person) -> str:
+    """Theirs, from their own tile."""
+    tile = person.tiles.filter(has_text="(you)")
+    found = await tile.first.get_attribute("data-identity")
+    assert found is not None
+    return found
+
+
+async def act_on(person: Person, name: str, action: str) -> None:
+    """Choose something from the menu on somebody's tile."""
+    tile = person.tile(name)
+    await tile.hover()
+    await tile.get_by_test_id("person-menu").click()
+    await person.page.get_by_test_id(f"action-{action}").click()

@@ -1,0 +1,95 @@
+import { MeshSession } from "../media/mesh.ts";
+import { MovingSession, type OpenedSession, type PlaneName } from "../media/handover.ts";
+import { ReliableSignals, type SignalRelay } from "../media/signals.ts";
+import type { RoomLink } from "../wire/link.ts";
+import type { Room } from "../wire/types.gen.ts";
+import { iceServers, RelayCredential } from "./relay.ts";
+
+/** The SFU's part of the program is large, and loaded where a meeting needs it. */
+export const loadSfu = () => import("../media/sfu.ts");
+export type SfuModule = Awaited<ReturnType<typeof loadSfu>>;
+
+/** Whether a room's call is begun on the SFU, whose program must then be there. */
+export const beginsOnSfu = (room: Room): boolean => room.meeting?.plane === "sfu";
+
+/**
+ * The planes of one call: makes sessions on them, moves between them as the room says, and tells
+ * the room how that goes.
+ */
+export class CallPlanes {
+  readonly session: MovingSession;
+  private readonly relay: RelayCredential;
+  private readonly signals = new Set<ReliableSignals>();
+  private servers: readonly RTCIceServer[];
+
+  constructor(
+    private readonly link: RoomLink,
+    private readonly self: string,
+    private readonly wire: SignalRelay,
+    sfu: SfuModule | null,
+  ) {
+    const { room } = link;
+    this.servers = iceServers(link.ice?.servers ?? []);
+    const plane: PlaneName = sfu === null ? "mesh" : "sfu";
+    const epoch = room.meeting?.epoch ?? room.epoch;
+    this.session = new MovingSession({
+      first: sfu === null ? this.mesh(epoch) : this.through(sfu, true),
+      plane,
+      epoch,
+      make: (to, at) => this.make(to, at),
+      ready: (at) => void link.command("plane.ready", { epoch: at }).catch(() => undefined),
+      giveUp: (at, reason) =>
+        void link.command("plane.give_up", { epoch: at, reason }).catch(() => undefined),
+    });
+    this.relay = new RelayCredential(link, (servers) => {
+      this.servers = servers;
+      this.session.setIceServers(servers);
+    });
+  }
+
+  follow({ meeting }: Room): void {
+    if (meeting) this.session.setPlane(meeting);
+  }
+
+  setReachable(up: boolean): void {
+    for (const signals of this.signals) signals.setReachable(up);
+  }
+
+  close(): void {
+    this.session.close();
+    for (const signals of this.signals) signals.close();
+    this.relay.close();
+  }
+
+  private async make(plane: PlaneName, epoch: number): Promise<OpenedSession> {
+    return plane === "mesh" ? this.mesh(epoch) : this.through(await loadSfu(), false);
+  }
+
+  private mesh(epoch: number): OpenedSession {
+    const signals = new ReliableSignals({ self: this.self, epoch, relay: this.wire });
+    this.signals.add(signals);
+    signals.setReachable(this.link.status === "online");
+    const close = (): void => {
+      signals.close();
+      this.signals.delete(signals);
+    };
+    return new MeshSession({
+      signals,
+      iceServers: this.servers,
+      transportPolicy: this.link.ice?.transport_policy ?? "all",
+      onclose: close,
+    });
+  }
+
+  /** With `keep` it goes on trying: there is no other plane to stay on. */
+  private through({ SfuSession }: SfuModule, keep: boolean): OpenedSession {
+    const session = new SfuSession({
+      self: this.self,
+      access: async () => (await this.link.command("plane.access", {})).access,
+      iceServers: this.servers,
+      transportPolicy: this.link.ice?.transport_policy ?? "all",
+    });
+    if (keep) void session.keep();
+    return session;
+  }
+}

@@ -1,0 +1,634 @@
+/**
+ * The call through an SFU: one connection from each browser, which sends to it once and receives
+ * everybody through it. `sfu*.ts` are the only importers of `livekit-client`, and are loaded when
+ * a meeting needs them.
+ *
+ * The room's list rules as on the mesh: who is not on it is not played, and what the room does not
+ * allow stays silent and black.
+ */
+import {
+  LocalAudioTrack,
+  LocalVideoTrack,
+  RoomEvent,
+  Track,
+  VideoPreset,
+  type LocalTrack as LiveKitLocal,
+  type LocalTrackPublication,
+  type RemoteParticipant,
+  type RemoteTrack as LiveKitTrack,
+  type RemoteTrackPublication,
+  type TrackPublishOptions,
+} from "livekit-client";
+import { isAlive } from "./alive";
+import { contentHint } from "./bitrate";
+import { DataChannels } from "./data";
+import { Emitter, type Handler } from "./events";
+import { pathOf, type Stat } from "./path";
+import { SfuChannels } from "./sfu_channels";
+import { SfuLine, type Access } from "./sfu_line";
+import {
+  isSource,
+  kindOf,
+  MediaError,
+  type DataPort,
+  type Listed,
+  type LocalTrack,
+  type MediaSession,
+  type Path,
+  type Peer,
+  type PeerState,
+  type PeerStats,
+  type PublishOptions,
+  type RemoteTrack,
+  type SessionEvents,
+  type ShareMode,
+  type Source,
+  type TileSize,
+} from "./session";
+
+export interface SfuOptions {
+  readonly self: string;
+  readonly access: () => Promise<Access>;
+  readonly iceServers: readonly RTCIceServer[];
+  readonly transportPolicy?: RTCIceTransportPolicy;
+}
+
+interface Local extends LocalTrack {
+  readonly options: PublishOptions;
+  readonly unlisten: () => void;
+}
+
+interface Remote extends RemoteTrack {
+  readonly publication: RemoteTrackPublication;
+  readonly livekit: LiveKitTrack;
+}
+
+const CAMERA_BPS = 1_500_000;
+const CAMERA_LAYERS = [
+  new VideoPreset(320, 180, 160_000, 20),
+  new VideoPreset(640, 360, 450_000, 25),
+];
+const SHARE: Record<ShareMode, { maxBitrate: number; maxFramerate: number }> = {
+  text: { maxBitrate: 1_800_000, maxFramerate: 10 },
+  motion: { maxBitrate: 2_500_000, maxFramerate: 30 },
+};
+const SOURCES: Readonly<Record<Source, Track.Source>> = {
+  microphone: Track.Source.Microphone,
+  camera: Track.Source.Camera,
+  screen_share: Track.Source.ScreenShare,
+  screen_share_audio: Track.Source.ScreenShareAudio,
+};
+
+export class SfuSession implements MediaSession {
+  private readonly emitter = new Emitter<SessionEvents>();
+  private readonly line: SfuLine;
+  private readonly channels: DataChannels;
+  private readonly lines = new Map<string, SfuChannels>();
+  private readonly listed = new Map<string, Listed>();
+  /** What somebody is called on the SFU, to what they are called in the room. */
+  private readonly names = new Map<string, string>();
+  private readonly allowances = new Map<string, Set<Source>>();
+  private readonly remotes = new Map<string, Map<Source, Remote>>();
+  private readonly locals = new Map<Source, Local>();
+  private readonly published = new Map<Source, LocalTrackPublication>();
+  private readonly sizes = new Map<string, TileSize>();
+  private readonly self: string;
+  private iceServers: readonly RTCIceServer[];
+  private readonly transportPolicy: RTCIceTransportPolicy;
+  private path: Path | null = null;
+  private sending: Promise<void> = Promise.resolve();
+  private closed = false;
+
+  constructor(options: SfuOptions) {
+    this.self = options.self;
+    this.iceServers = options.iceServers;
+    this.transportPolicy = options.transportPolicy ?? "all";
+    this.channels = new DataChannels((identity) => this.tell(identity));
+    this.line = new SfuLine(
+      options.access,
+      () => ({
+        iceServers: [...this.iceServers],
+        iceTransportPolicy: this.transportPolicy,
+      }),
+      {
+        dynacast: true,
+        stopLocalTrackOnUnpublish: false,
+        publishDefaults: { simulcast: true, videoCodec: "vp8", dtx: true, red: false },
+      },
+    );
+    this.line.onstate = () => this.tellAll();
+    this.line.onfresh = () => this.republish();
+    this.line.room
+      .on(RoomEvent.TrackSubscribed, (track, publication, participant) =>
+        this.received(track, publication, participant),
+      )
+      .on(RoomEvent.TrackUnsubscribed, (track, _publication, participant) =>
+        this.lost(track, participant),
+      )
+      .on(RoomEvent.ParticipantConnected, ({ identity }) => this.came(identity))
+      .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.left(identity))
+      .on(RoomEvent.DataReceived, (data, participant, _kind, topic) => {
+        if (participant && topic) {
+          this.lines.get(this.nameOf(participant.identity))?.received(topic, data);
+        }
+      })
+      .on(RoomEvent.TrackMuted, (publication, participant) => {
+        // The server muted what the room says is muted: our button follows the room.
+        if (participant.identity === this.self && publication.track) {
+          const source = publication.source as string;
+          if (isSource(source)) this.silenced(source);
+        }
+      });
+  }
+
+  /** Connects, and goes on for as long as the session is open. @throws when there is no way. */
+  open(): Promise<void> {
+    return this.line.open();
+  }
+
+  /** As `open`, and again until there is a way. */
+  keep(): Promise<void> {
+    return this.line.keep();
+  }
+
+  get data(): DataPort {
+    return this.channels;
+  }
+
+  on<K extends keyof SessionEvents>(type: K, handler: Handler<SessionEvents[K]>): () => void {
+    return this.emitter.on(type, handler);
+  }
+
+  // ------------------------------------------------------------------------ what we send
+
+  async publish(
+    source: Source,
+    track: MediaStreamTrack,
+    options: PublishOptions = {},
+  ): Promise<void> {
+    if (this.closed) throw new MediaError("closed");
+    if (track.kind !== kindOf(source)) throw new MediaError("wrong_kind");
+    const before = this.locals.get(source);
+    const muted = options.muted ?? before?.muted ?? false;
+    const mode = source === "screen_share" ? (options.mode ?? before?.mode ?? "text") : null;
+    track.contentHint = contentHint(source, mode);
+    const released = muted && source === "camera";
+    if (released) track.stop();
+    else track.enabled = !muted;
+    const ended = (): void => this.endedByDevice(source, track);
+    track.addEventListener("ended", ended);
+    before?.unlisten();
+    this.locals.set(source, {
+      source,
+      track: released ? null : track,
+      muted,
+      mode,
+      options: { ...before?.options, ...options },
+      unlisten: () => track.removeEventListener("ended", ended),
+    });
+    this.tellLocal(source, false);
+    await this.send(source);
+    if (before?.track !== track) before?.track?.stop();
+  }
+
+  async unpublish(source: Source): Promise<void> {
+    this.drop(source, false);
+    return Promise.resolve();
+  }
+
+  async setMuted(source: Source, muted: boolean): Promise<void> {
+    const local = this.locals.get(source);
+    if (local === undefined) throw new MediaError("not_published");
+    if (local.muted === muted) return;
+    if (!muted && (local.track === null || local.track.readyState === "ended")) {
+      throw new MediaError("track_needed");
+    }
+    const released = source === "camera" && muted;
+    if (released) local.track?.stop();
+    else if (local.track !== null) local.track.enabled = !muted;
+    this.locals.set(source, { ...local, muted, track: released ? null : local.track });
+    this.tellLocal(source, false);
+    // Silent it is already; that the SFU says so too is not waited for.
+    void this.send(source);
+    return Promise.resolve();
+  }
+
+  setShareMode(mode: ShareMode): void {
+    const local = this.locals.get("screen_share");
+    if (local === undefined || local.mode === mode) return;
+    if (local.track !== null) local.track.contentHint = contentHint("screen_share", mode);
+    this.locals.set("screen_share", { ...local, mode, options: { ...local.options, mode } });
+    this.tellLocal("screen_share", false);
+  }
+
+  local(source: Source): LocalTrack | null {
+    const local = this.locals.get(source);
+    if (local === undefined) return null;
+    const { track, muted, mode } = local;
+    return { source, track, muted, mode };
+  }
+
+  /** Whether the SFU has everything that we send. */
+  get isSending(): boolean {
+    return [...this.locals.values()].every(
+      ({ source, track }) => track === null || this.published.has(source),
+    );
+  }
+
+  private drop(source: Source, ended: boolean): void {
+    const local = this.locals.get(source);
+    if (local === undefined) return;
+    local.unlisten();
+    local.track?.stop();
+    this.locals.delete(source);
+    this.tellLocal(source, ended);
+    void this.send(source);
+  }
+
+  private endedByDevice(source: Source, track: MediaStreamTrack): void {
+    if (this.locals.get(source)?.track !== track) return;
+    if (source === "screen_share" || source === "screen_share_audio") this.drop(source, true);
+    else this.tellLocal(source, true);
+  }
+
+  private silenced(source: Source): void {
+    const track = this.locals.get(source)?.track;
+    if (track && this.locals.get(source)?.muted === false) {
+      // Our own word on it comes from the room; until then nothing more leaves the device.
+      track.enabled = false;
+    }
+  }
+
+  /** Makes the SFU have of a source what we have; one thing after the other. */
+  private send(source: Source): Promise<void> {
+    this.sending = this.sending
+      .then(() => this.bringUp(source))
+      .catch((error: unknown) => {
+        if (this.closed || this.line.state !== "connected") return;
+        this.emitter.emit("warning", { identity: null, code: "publish", detail: String(error) });
+      });
+    return this.sending;
+  }
+
+  private async bringUp(source: Source): Promise<void> {
+    if (this.closed || this.line.state !== "connected") return;
+    const { localParticipant } = this.line.room;
+    const local = this.locals.get(source);
+    const there = this.published.get(source);
+    const sent = there?.track;
+    if (local === undefined) {
+      this.published.delete(source);
+      if (sent) await localParticipant.unpublishTrack(sent, false);
+      return;
+    }
+    if (sent === undefined) {
+      if (local.track === null) return;
+      const made =
+        local.track.kind === "audio"
+          ? new LocalAudioTrack(local.track, undefined, true)
+          : new LocalVideoTrack(local.track, undefined, true);
+      if (local.muted) await made.mute();
+      const options = this.publishOptions(source, local);
+      this.published.set(
+        source,
+        await localParticipant.publishTrack(made as LiveKitLocal, options),
+      );
+      return;
+    }
+    if (local.track !== null && sent.mediaStreamTrack !== local.track) {
+      await sent.replaceTrack(local.track, { userProvidedTrack: true });
+    }
+    if (local.muted !== sent.isMuted) await (local.muted ? sent.mute() : sent.unmute());
+  }
+
+  private publishOptions(source: Source, { mode, options }: Local): TrackPublishOptions {
+    const most = options.maxBitrate_bps ?? Infinity;
+    const share = SHARE[mode ?? "text"];
+    return {
+      source: SOURCES[source],
+      ...(source === "camera"
+        ? {
+            videoEncoding: {
+              maxBitrate: Math.min(CAMERA_BPS, most),
+              maxFramerate: options.maxFramerate ?? 30,
+            },
+            videoSimulcastLayers: CAMERA_LAYERS,
+          }
+        : {}),
+      ...(source === "screen_share"
+        ? { screenShareEncoding: { ...share, maxBitrate: Math.min(share.maxBitrate, most) } }
+        : {}),
+    };
+  }
+
+  private republish(): void {
+    this.published.clear();
+    for (const source of this.locals.keys()) void this.send(source);
+    for (const { identity } of this.listed.values()) this.attach(identity);
+    this.tellAll();
+  }
+
+  // ----------------------------------------------------------------------- who is present
+
+  setParticipants(participants: readonly Listed[]): void {
+    if (this.closed) return;
+    const others = new Map(
+      participants.filter(({ identity }) => identity !== this.self).map((p) => [p.identity, p]),
+    );
+    for (const identity of [...this.listed.keys()]) {
+      if (!others.has(identity)) this.forget(identity);
+    }
+    for (const listed of others.values()) {
+      const { identity, allowed } = listed;
+      const isNew = !this.listed.has(identity);
+      this.listed.set(identity, listed);
+      this.names.set(listed.livekit ?? identity, identity);
+      if (allowed !== undefined) this.setAllowed(identity, new Set(allowed));
+      if (!isNew) continue;
+      this.attach(identity);
+      const there = this.line.room.remoteParticipants.get(listed.livekit ?? identity);
+      for (const publication of there?.trackPublications.values() ?? []) {
+        if (there && publication.track) this.received(publication.track, publication, there);
+      }
+      this.tell(identity);
+    }
+  }
+
+  allow(identity: string, source: Source, on: boolean): void {
+    const allowed = new Set(this.allowances.get(identity));
+    if (on) allowed.add(source);
+    else allowed.delete(source);
+    this.setAllowed(identity, allowed);
+  }
+
+  private setAllowed(identity: string, allowed: Set<Source>): void {
+    this.allowances.set(identity, allowed);
+    for (const [source, remote] of this.remotes.get(identity) ?? []) {
+      const on = allowed.has(source);
+      if (remote.allowed === on) continue;
+      remote.track.enabled = on;
+      const changed = { ...remote, allowed: on };
+      this.remotes.get(identity)?.set(source, changed);
+      this.emitter.emit("track", { change: "changed", track: changed });
+    }
+  }
+
+  private forget(identity: string): void {
+    const listed = this.listed.get(identity);
+    this.listed.delete(identity);
+    this.names.delete(listed?.livekit ?? identity);
+    this.allowances.delete(identity);
+    for (const remote of this.remotes.get(identity)?.values() ?? []) this.tellLost(remote);
+    this.remotes.delete(identity);
+    this.detach(identity);
+    this.emitter.emit("peer", this.view(identity, "closed"));
+  }
+
+  private nameOf(called: string): string {
+    return this.names.get(called) ?? called;
+  }
+
+  private came(called: string): void {
+    const identity = this.nameOf(called);
+    if (!this.listed.has(identity)) return;
+    this.attach(identity);
+    this.tell(identity);
+  }
+
+  private left(called: string): void {
+    const identity = this.nameOf(called);
+    this.detach(identity);
+    if (this.listed.has(identity)) this.tell(identity);
+  }
+
+  private isThere(identity: string): boolean {
+    const called = this.listed.get(identity)?.livekit ?? identity;
+    return this.line.room.remoteParticipants.has(called);
+  }
+
+  /** Channels to who is there and speaks our language. */
+  private attach(identity: string): void {
+    const listed = this.listed.get(identity);
+    if (!listed || listed.livekit || this.lines.has(identity) || !this.isThere(identity)) return;
+    const line = new SfuChannels(
+      identity,
+      (to, topic, data, lossy) => this.packet(to, topic, data, lossy),
+      (channel) => this.channels.came(identity, channel),
+    );
+    this.lines.set(identity, line);
+    this.channels.attach(identity, line.reliable.asChannel(), {
+      lossy: line.lossy.asChannel(),
+      open: () => line.open(),
+    });
+  }
+
+  private detach(identity: string): void {
+    const line = this.lines.get(identity);
+    if (line === undefined) return;
+    this.lines.delete(identity);
+    this.channels.detach(identity);
+    line.close();
+  }
+
+  private packets: Promise<void> = Promise.resolve();
+
+  private packet(
+    to: string,
+    topic: string,
+    data: Uint8Array<ArrayBuffer>,
+    lossy: boolean,
+  ): Promise<void> {
+    const options = { reliable: !lossy, topic, destinationIdentities: [to] };
+    const { localParticipant } = this.line.room;
+    if (lossy) return localParticipant.publishData(data, options);
+    // In the order in which they were given.
+    const sent = this.packets.then(() => localParticipant.publishData(data, options));
+    this.packets = sent.catch(() => undefined);
+    return sent;
+  }
+
+  // ---------------------------------------------------------------------- what we receive
+
+  private received(
+    livekit: LiveKitTrack,
+    publication: RemoteTrackPublication,
+    participant: RemoteParticipant,
+  ): void {
+    const source = publication.source as string;
+    const identity = this.nameOf(participant.identity);
+    if (!isSource(source) || !this.listed.has(identity)) return;
+    const track = livekit.mediaStreamTrack;
+    let tracks = this.remotes.get(identity);
+    if (tracks === undefined) this.remotes.set(identity, (tracks = new Map()));
+    if (tracks.get(source)?.track === track) return;
+    const allowed = this.allowances.get(identity)?.has(source) ?? false;
+    track.enabled = allowed;
+    const stream = new MediaStream([track]);
+    const remote: Remote = { identity, source, track, stream, allowed, publication, livekit };
+    tracks.set(source, remote);
+    this.fit(remote);
+    this.emitter.emit("track", { change: "added", track: remote });
+  }
+
+  private lost(livekit: LiveKitTrack, participant: RemoteParticipant): void {
+    const tracks = this.remotes.get(this.nameOf(participant.identity));
+    for (const [source, remote] of tracks ?? []) {
+      if (remote.livekit !== livekit) continue;
+      tracks?.delete(source);
+      this.tellLost(remote);
+    }
+  }
+
+  private tellLost(remote: Remote): void {
+    this.emitter.emit("track", { change: "removed", track: { ...remote, allowed: false } });
+  }
+
+  remoteTracks(): readonly RemoteTrack[] {
+    return [...this.remotes.values()].flatMap((tracks) => [...tracks.values()]);
+  }
+
+  audioLevel(identity: string, source: Source): number | null {
+    const remote = this.remotes.get(identity)?.get(source);
+    if (remote?.allowed !== true) return null;
+    return remote.livekit.receiver?.getSynchronizationSources()[0]?.audioLevel ?? null;
+  }
+
+  flows(identity: string, source: Source): boolean {
+    const remote = this.remotes.get(identity)?.get(source);
+    return isAlive(remote?.livekit.receiver);
+  }
+
+  show(identity: string, source: Source, size: TileSize): void {
+    this.sizes.set(`${identity} ${source}`, size);
+    const remote = this.remotes.get(identity)?.get(source);
+    if (remote) this.fit(remote);
+  }
+
+  /** Asks for the layer that fits the tile, and for nothing where there is none. */
+  private fit({ identity, source, publication }: Remote): void {
+    const size = this.sizes.get(`${identity} ${source}`);
+    if (size === undefined || kindOf(source) !== "video") return;
+    publication.setEnabled(size !== "hidden");
+    if (size !== "hidden") publication.setVideoDimensions(size);
+  }
+
+  peers(): readonly Peer[] {
+    return [...this.listed.keys()].map((identity) => this.view(identity));
+  }
+
+  private view(identity: string, state?: PeerState): Peer {
+    const { sid } = this.listed.get(identity) ?? { sid: "" };
+    return {
+      identity,
+      sid,
+      state: state ?? this.stateOf(identity),
+      path: this.path,
+      data: this.lines.has(identity),
+      unreachable: this.line.state === "failed",
+    };
+  }
+
+  private stateOf(identity: string): PeerState {
+    if (this.line.state === "connected") return this.isThere(identity) ? "connected" : "connecting";
+    return this.line.state;
+  }
+
+  private tell(identity: string): void {
+    if (this.listed.has(identity)) this.emitter.emit("peer", this.view(identity));
+  }
+
+  private tellAll(): void {
+    for (const identity of this.listed.keys()) this.tell(identity);
+  }
+
+  private tellLocal(source: Source, ended: boolean): void {
+    this.emitter.emit("local", { source, local: this.local(source), ended });
+  }
+
+  // ------------------------------------------------------------------------------- upkeep
+
+  restartIce(): void {
+    // The client looks for a new path by itself.
+  }
+
+  setIceServers(servers: readonly RTCIceServer[]): void {
+    this.iceServers = servers;
+  }
+
+  async stats(): Promise<readonly PeerStats[]> {
+    const sent = await this.report(
+      [...this.published].map(([source, { track }]) => [source, track?.sender]),
+    );
+    if (sent.report) this.path = pathOf(sent.report as ReadonlyMap<string, Stat>);
+    const others = [...this.listed.keys()].map(async (identity) => {
+      const receivers = [...(this.remotes.get(identity) ?? [])].map(
+        ([source, { livekit }]) => [source, livekit.receiver] as const,
+      );
+      const { mids, report } = await this.report(receivers);
+      return this.statsOf(identity, {}, mids, report);
+    });
+    // What we send is sent once, to the SFU: it has a place of its own.
+    return [this.statsOf("", sent.mids, {}, sent.report), ...(await Promise.all(others))];
+  }
+
+  private async report(
+    ends: readonly (readonly [Source, RTCRtpSender | RTCRtpReceiver | undefined])[],
+  ): Promise<{ mids: Record<string, Source>; report: RTCStatsReport | null }> {
+    const mids: Record<string, Source> = {};
+    const all = new Map<string, Stat>();
+    for (const [source, end] of ends) {
+      if (end === undefined) continue;
+      const report = await end.getStats().catch(() => null);
+      for (const stat of (report as ReadonlyMap<string, Stat> | null)?.values() ?? []) {
+        all.set(stat.id, stat);
+        if (stat.type !== "inbound-rtp" && stat.type !== "outbound-rtp") continue;
+        if (typeof stat["mid"] === "string") mids[stat["mid"]] = source;
+      }
+    }
+    return { mids, report: all.size === 0 ? null : (all as unknown as RTCStatsReport) };
+  }
+
+  private statsOf(
+    identity: string,
+    sends: Record<string, Source>,
+    receives: Record<string, Source>,
+    report: RTCStatsReport | null,
+  ): PeerStats {
+    return {
+      identity,
+      sid: this.listed.get(identity)?.sid ?? "",
+      state: identity === "" ? this.line.state : this.stateOf(identity),
+      polite: false,
+      signaling_state: "stable",
+      ice_state: this.line.state === "connected" ? "connected" : "checking",
+      negotiation: NOTHING_NEGOTIATED,
+      sends,
+      receives,
+      report,
+    };
+  }
+
+  close(options: { readonly keepTracks?: boolean } = {}): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.line.close();
+    for (const identity of [...this.listed.keys()]) this.forget(identity);
+    for (const local of this.locals.values()) {
+      local.unlisten();
+      if (options.keepTracks !== true) local.track?.stop();
+    }
+    this.locals.clear();
+    this.emitter.clear();
+  }
+}
+
+const NOTHING_NEGOTIATED = {
+  offers_sent: 0,
+  offers_received: 0,
+  answers_sent: 0,
+  answers_received: 0,
+  offers_ignored: 0,
+  ice_restarts: 0,
+  candidates_sent: {},
+  candidates_received: {},
+};

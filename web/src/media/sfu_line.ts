@@ -1,0 +1,104 @@
+/**
+ * The connection to an SFU, kept as long as it is wanted: LiveKit's client resumes one that broke,
+ * and what it gives up is connected anew, with a fresh token, until somebody closes it.
+ */
+import { DisconnectReason, Room, RoomEvent, type RoomOptions } from "livekit-client";
+
+/** The way in, as the server tells it; a path is of the page's own address. */
+export interface Access {
+  readonly url: string;
+  readonly token: string;
+}
+
+export type LineState = "connecting" | "connected" | "reconnecting" | "failed";
+
+const AGAIN_MS = 1_000;
+const CONNECT_MS = 10_000;
+/** After these the client gives up, and we begin anew. */
+const RESUMES_MS = [0, 300, 700];
+/** Another page has taken our place, or we were put out: there is nothing to come back to. */
+const FINAL = new Set([DisconnectReason.DUPLICATE_IDENTITY, DisconnectReason.PARTICIPANT_REMOVED]);
+
+export class SfuLine {
+  readonly room: Room;
+  state: LineState = "connecting";
+  onstate: (() => void) | null = null;
+  /** Connected anew: what was published is not there any more. */
+  onfresh: (() => void) | null = null;
+  private closed = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly access: () => Promise<Access>,
+    private readonly rtcConfig: () => RTCConfiguration,
+    options: RoomOptions,
+  ) {
+    this.room = new Room({
+      ...options,
+      reconnectPolicy: {
+        nextRetryDelayInMs: ({ retryCount }) => RESUMES_MS[retryCount] ?? null,
+      },
+    });
+    this.room
+      .on(RoomEvent.Reconnecting, () => this.become("reconnecting"))
+      .on(RoomEvent.SignalReconnecting, () => this.become("reconnecting"))
+      .on(RoomEvent.Reconnected, () => this.become("connected"))
+      .on(RoomEvent.Disconnected, (reason) => {
+        if (this.closed) return;
+        this.become("reconnecting");
+        if (reason === undefined || !FINAL.has(reason)) this.again();
+      });
+  }
+
+  /** The first attempt; later ones go on by themselves. @throws when there is no way. */
+  async open(): Promise<void> {
+    const { url, token } = await this.access();
+    await this.room.connect(absolute(url), token, {
+      autoSubscribe: true,
+      maxRetries: 0,
+      peerConnectionTimeout: CONNECT_MS,
+      websocketTimeout: CONNECT_MS,
+      rtcConfig: this.rtcConfig(),
+    });
+    if (this.closed) {
+      void this.room.disconnect(false);
+      return;
+    }
+    this.become("connected");
+    this.onfresh?.();
+  }
+
+  /** Tries until it succeeds or is closed. */
+  async keep(): Promise<void> {
+    try {
+      await this.open();
+    } catch {
+      if (this.closed) return;
+      this.become(this.state === "connecting" ? "failed" : "reconnecting");
+      this.again();
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    void this.room.disconnect(false);
+  }
+
+  private again(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.keep(), AGAIN_MS);
+  }
+
+  private become(state: LineState): void {
+    if (this.state === state || this.closed) return;
+    this.state = state;
+    this.onstate?.();
+  }
+}
+
+function absolute(url: string): string {
+  const full = new URL(url, location.href);
+  full.protocol = full.protocol.replace("http", "ws");
+  return full.href.replace(/\/$/u, "");
+}
