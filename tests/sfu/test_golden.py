@@ -1,9 +1,10 @@
 """Recorded offers of client stacks with the engine's own answers, and what we make of them.
 
 `<client>.offer.sdp` is what the client sent, `<client>.engine.sdp` the text that the engine gave,
-`<client>.answer.sdp` what goes back to the client. Recorded with Chromium 156 and livekit-client
-2.23, the Python SDK 1.2.1 (libwebrtc) and pion/webrtc 4.2. `UPDATE_GOLDEN=1` writes the answers
-anew; look at the difference before you keep it.
+`<client>.answer.sdp` what goes back to the client. Recorded with Chromium 156, Firefox 153 and
+livekit-client 2.23, the Python SDK 1.2.1 (libwebrtc) and pion/webrtc 4.2. Safari's is no recording:
+it is written by hand after what Safari 18 offers.
+`UPDATE_GOLDEN=1` writes the answers anew; look at the difference before you keep it.
 """
 
 import os
@@ -20,13 +21,17 @@ from tests.sfu.test_single import join as join_single
 from tests.sfu.test_single import publishing
 
 GOLDEN = Path(__file__).parent / "golden"
-CLIENTS = ("chromium-one-pc", "chromium-two-pcs", "libwebrtc-one-pc", "pion-one-pc")
 CAMERAS = {
     "chromium-one-pc": ("7", ["q", "h"]),
     "chromium-two-pcs": ("1", ["q", "h"]),
+    "firefox-one-pc": ("8", ["q", "h"]),
+    "firefox-two-pcs": ("2", ["q", "h"]),
     "libwebrtc-one-pc": ("7", ["h", "q"]),
     "pion-one-pc": ("1", ["f", "h", "q"]),
+    "safari-one-pc": ("8", ["q", "h", "f"]),
+    "safari-two-pcs": ("2", ["q", "h", "f"]),
 }
+CLIENTS = tuple(CAMERAS)
 
 
 def recorded(name: str, part: str) -> str:
