@@ -136,6 +136,17 @@ async def test_coturn_takes_the_secrets_of_those_who_are_here_and_forgets_who_go
 
 
 @pytest.mark.network
+async def test_the_first_requests_find_the_database_made(tmp_path: Path) -> None:
+    need("turnserver")
+    async with started(Relay(options(tmp_path, free_port())), MINA) as made:
+        with closing(sqlite3.connect(made.database)) as database:
+            found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            assert {"turn_secret", "turnusers_lt", "denied_peer_ip"} <= {name for (name,) in found}
+        assert stored(made.database) == {made.secret_of(MINA)}
+        assert is_private(made.database)
+
+
+@pytest.mark.network
 async def test_coturn_reads_a_renewed_certificate_without_an_end(tmp_path: Path) -> None:
     need("turnserver")
     made = [

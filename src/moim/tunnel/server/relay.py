@@ -32,6 +32,7 @@ from moim.media.stun import StunServer
 from moim.media.turn import CoturnOptions, coturn_config
 
 PROGRAM: Final = "turnserver"
+ADMIN: Final = "turnadmin"
 KEY_FILE: Final = "turn.key"
 REALM: Final = "moim-tunnels"
 PID_FILE: Final = "turnserver.pid"
@@ -73,6 +74,11 @@ class Secrets:
         self._key = path.read_bytes()
         self.database = folder / "turndb"
 
+    def make(self) -> None:
+        """Make the file of the database, for this account alone, unless it is there."""
+        if not self.database.exists():
+            platform.create_private_file(self.database, b"")
+
     def of(self, fingerprint: str) -> str:
         """The secret of a key."""
         return hmac.new(self._key, f"turn {fingerprint}".encode(), hashlib.sha256).hexdigest()
@@ -83,8 +89,7 @@ class Secrets:
         Source: coturn's `schema.sql`: table `turn_secret`, read at each authentication.
         """
         wanted = [(REALM, self.of(one)) for one in fingerprints]
-        if not self.database.exists():
-            platform.create_private_file(self.database, b"")
+        self.make()
         with closing(sqlite3.connect(self.database, timeout=5)) as database, database:
             database.execute(
                 "CREATE TABLE IF NOT EXISTS turn_secret "
@@ -104,6 +109,11 @@ class Relay:
         self._running: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._stun = StunServer()
+
+    @property
+    def database(self) -> Path:
+        """Where coturn looks up who may."""
+        return self._secrets.database
 
     @property
     def relays(self) -> bool:
@@ -149,6 +159,7 @@ class Relay:
         # coturn itself would go on without a port that it cannot have.
         for one in sockets:
             one.close()
+        await self._lay_out(self._program)
         await self.allow(fingerprints)
         self._running = asyncio.create_task(self._keep(self._program))
 
@@ -193,6 +204,22 @@ class Relay:
                 state_dir=here.folder,
             )
         )
+
+    async def _lay_out(self, program: str) -> None:
+        """Has coturn's own tool make the database.
+
+        coturn's threads would make it at the first requests, get into each other's way ("database
+        is locked") and refuse somebody. Without the tool they still may: that is no reason to stop.
+        """
+        self._secrets.make()
+        with suppress(OSError):
+            made = await asyncio.create_subprocess_exec(
+                *(Path(program).with_name(ADMIN), "--list", f"--userdb={self.database}"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            await made.wait()
 
     async def _keep(self, program: str) -> None:
         path = self._options.folder / "turnserver.conf"
