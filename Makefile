@@ -5,7 +5,7 @@ PYTHON ?= python3
 ARGS ?=
 DO = @$(PYTHON) -m tools.bootstrap
 
-.PHONY: help run sfu test test-bare check dev build format wire nat impairment screenshots bench bench-data setup lock clean
+.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster screenshots bench bench-data setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -43,6 +43,9 @@ nat: ## calls in networks of namespaces, one line each; ARGS=--move changes netw
 
 impairment: ## how a call fares at 2, 5, 10 and 20 % loss
 	$(DO) impairment $(ARGS)
+
+cluster: ## several servers, a proxy, PostgreSQL and Redis, until Ctrl-C
+	$(DO) cluster $(ARGS)
 
 screenshots: ## a picture of every screen, desktop and phone, light and dark
 	$(DO) screenshots $(ARGS)

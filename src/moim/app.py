@@ -8,9 +8,10 @@ An app that moim is mounted in must run moim's lifespan: servers run only the ou
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Mount, WebSocketRoute
 from starlette.types import ASGIApp
 
+from moim.figures import figures_of
 from moim.http import ca, livekit_webhook
 from moim.http.files import FileDesk, FileRules
 from moim.http.identity import IdentifyPerson, Identities
@@ -96,7 +98,7 @@ def create_app(
     plane, own_sfu = _plane(settings)
     backend = _Backend.of(settings, cluster, plane)
     site = make_site(
-        _options(settings, ways or Ways()),
+        _options(settings, ways or Ways(), backend.figures),
         rooms=backend.reception,
         images=backend.images,
         files=backend.files,
@@ -208,6 +210,7 @@ class _Backend:
     retention: RetentionSweep
     cluster: "Cluster | None"
     plane: "Mesh | SfuPlane"
+    figures: Callable[[], Mapping[str, float]]
 
     @classmethod
     def of(
@@ -243,7 +246,10 @@ class _Backend:
         rules = FileRules(settings.file_max_bytes, kinds)
         desk = FileDesk(files, rules, Scanner(settings.file_scan_command), reception)
         retention = RetentionSweep(registry, rooms, messages, tools.clock)
-        return cls(database, registry, reception, images, desk, sweep, retention, cluster, plane)
+        figures = partial(figures_of, registry, tools.figures, cluster)
+        return cls(
+            database, registry, reception, images, desk, sweep, retention, cluster, plane, figures
+        )
 
     @asynccontextmanager
     async def running(self, refuse_misled: Callable[[str], None]) -> AsyncIterator[None]:
@@ -321,8 +327,9 @@ def _ice(settings: Settings, ways: Ways) -> Callable[[], Ice]:
     return lambda: ways.over(ice, settings.turn_lifetime_s)
 
 
-def _options(settings: Settings, ways: Ways) -> Options:
+def _options(settings: Settings, ways: Ways, figures: Callable[[], Mapping[str, float]]) -> Options:
     ice = _ice(settings, ways)
+    token = settings.metrics_token
     return Options(
         version=_version(),
         root_path=settings.root_path,
@@ -335,6 +342,8 @@ def _options(settings: Settings, ways: Ways) -> Options:
         ice_servers=lambda host: ice().servers(host),
         network_probes=lambda host: ice().probes(host),
         relay=lambda: ice().turn is not None,
+        figures=figures,
+        metrics_token=token.get_secret_value() if token is not None else None,
         dev=settings.dev,
         image_max_bytes=settings.image_max_bytes,
         image_max_pixels=settings.image_max_pixels,

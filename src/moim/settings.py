@@ -385,6 +385,11 @@ class Settings(BaseSettings):
         default="auto",
         description="How log lines look; `auto` is console on a terminal, else JSON.",
     )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="What Prometheus shows to read `/metrics` (`Authorization: Bearer …`), at "
+        "least 32 characters; without it there is no such page.",
+    )
     dev: bool = Field(
         default=False, description="Development: reloads on save, names causes in error pages."
     )
@@ -418,7 +423,7 @@ class Settings(BaseSettings):
             raise ValueError("write a path such as /meet")
         return path
 
-    @field_validator("secret", "turn_secret")
+    @field_validator("secret", "turn_secret", "metrics_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < KEY_BYTES:
@@ -633,16 +638,24 @@ def _unknown_names(environ: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} is not a setting of moim; {hint}"
 
 
+_SECRETS = frozenset(
+    {
+        "database_url",
+        "livekit_api_secret",
+        "metrics_token",
+        "redis_url",
+        "secret",
+        "turn_secret",
+    }
+)
+
+
 def _explained(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_context=False):
         field = str(problem["loc"][0]) if problem["loc"] else ""
         said = problem["msg"].removeprefix("Value error, ")
         # The value of a secret, and of an address with a password in it, stays out of the terminal.
-        shown = (
-            ""
-            if field in ("secret", "turn_secret", "livekit_api_secret", "database_url", "redis_url")
-            else f" (it is {problem['input']!r})"
-        )
+        shown = "" if field in _SECRETS else f" (it is {problem['input']!r})"
         yield f"{variable_of(field)}: {said}{shown}"
 
 

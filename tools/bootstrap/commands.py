@@ -173,6 +173,14 @@ def impairment(arguments: Sequence[str]) -> int:
     return nat(["--impairment", *arguments])
 
 
+def cluster(arguments: Sequence[str]) -> int:
+    """Several servers, a proxy, PostgreSQL and Redis on this machine."""
+    setup(())
+    node.ensure_client()
+    debian.ensure_programs()
+    return _become([venv_program("python"), "-m", "tools.cluster", *arguments], node.environment())
+
+
 def bench_data(arguments: Sequence[str]) -> int:
     """How fast files and messages go between two pages."""
     setup(())
@@ -298,6 +306,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "wire": wire,
     "nat": nat,
     "impairment": impairment,
+    "cluster": cluster,
     "screenshots": screenshots,
     "bench": bench,
     "bench-data": bench_data,

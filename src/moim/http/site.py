@@ -60,6 +60,9 @@ class Options:
     """STUN addresses by which a page finds out what kind of network it is in."""
     relay: Callable[[], bool] = no_relay
     """Whether there is a TURN server."""
+    figures: Callable[[], Mapping[str, float]] = dict
+    """What this server does at this moment, by name."""
+    metrics_token: str | None = None
     dev: bool = False
     image_max_bytes: int = 10 * 1024 * 1024
     image_max_pixels: int = 40_000_000

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
 from moim.http.api import (
+    condition,
     exports,
     files,
     health,
@@ -89,6 +90,7 @@ def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
         files,
         uploads,
         health,
+        condition,
     ):
         app.router.routes.extend(module.routes(site))
     app.router.routes.append(Route("/favicon.ico", site.own.favicon))

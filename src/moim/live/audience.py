@@ -68,16 +68,19 @@ class Audience:
                 if one.is_about(about):
                     one.stored = _scrubbed(one.stored)
 
-    def publish(self, room: Room, placed: Iterable[Placed]) -> None:
-        """Tell what has happened; `room` is the fold after it all."""
+    def publish(self, room: Room, placed: Iterable[Placed]) -> int:
+        """Tell what has happened; `room` is the fold after it all. Returns how many heard what."""
+        told = 0
         now = {c: _streams(room, c) for c in self._seats}
         for one in placed:
             for connection, streams in now.items():
                 if one.stored.stream in connection.streams & streams:
                     connection.outlet.send(message_of(one))
+                    told += 1
             self._hold(one)
         for connection, streams in now.items():
             self.show(connection, streams, room)
+        return told
 
     def show(self, connection: Connection, streams: frozenset[Stream], room: Room) -> None:
         """Let a connection see exactly these streams from now on."""

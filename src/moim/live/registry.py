@@ -35,6 +35,11 @@ class Registry:
         self._stopping = False
 
     @property
+    def stopping(self) -> bool:
+        """Whether nobody is let in any more."""
+        return self._stopping
+
+    @property
     def open_rooms(self) -> int:
         """How many rooms are open."""
         return len(self._open)

@@ -5,6 +5,7 @@ A bug in the rules costs its own command, is logged once, and the meeting goes o
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
@@ -13,6 +14,7 @@ import structlog
 from moim.live.alone import ALONE
 from moim.live.audience import Audience, message_of
 from moim.live.draft import Draft, Joining, Placed
+from moim.live.figures import Figures
 from moim.live.graces import Graces, GraceTimes
 from moim.live.mailbox import Answer, Ask, Mailbox
 from moim.live.news import Happened, News, Passed, Seated
@@ -59,6 +61,7 @@ class Tools:
     ids: Ids
     limits: Limits
     graces: GraceTimes
+    figures: Figures = field(default_factory=Figures)
     bus: Bus = ALONE
     holders: Holders = ALONE
     plane: Plane = field(default_factory=Mesh)
@@ -324,13 +327,14 @@ class LiveRoom:
             if self._in_doubt:
                 await self._reload()
             self._in_doubt = True  # until the journal has said yes, and all is told
-            draft, doomed = await self._scribe.write(asks)
+            draft, doomed = await self._write(asks)
             self._in_doubt = False
             for ask in asks:
                 ask.answer(self._answer(ask, draft))
             for file_id in doomed:
                 self._errand(file_id)
         except Unavailable as error:
+            self._tools.figures.unavailable += 1
             for ask in asks:
                 ask.answer(error)
         except Exception:
@@ -342,6 +346,19 @@ class LiveRoom:
                 return
             _log.exception("room_command_failed", room=self.fold.id, commands=names)
             asks[0].answer(Unavailable(ErrorCode.INTERNAL))
+
+    async def _write(self, asks: Sequence[Ask]) -> tuple[Draft, list[FileId]]:
+        figures, conflicts = self._tools.figures, self._scribe.conflicts
+        began = time.perf_counter()
+        try:
+            draft, doomed = await self._scribe.write(asks)
+        finally:
+            figures.conflicts += self._scribe.conflicts - conflicts
+        if draft.entries:
+            figures.commits += 1
+            figures.commit_s += time.perf_counter() - began
+            figures.events += len(draft.entries)
+        return draft, doomed
 
     async def _reload(self) -> None:
         before = self.fold
@@ -379,7 +396,7 @@ class LiveRoom:
                 self.seats.take(joined.connection, joined.tab, seat.sid)
                 seated = Seated(seat.identity, seat.sid, joined.tab)
                 self._tools.bus.tell(self.fold.id, seated)
-        self._audience.publish(self.fold, placed)
+        self._tools.figures.deliveries += self._audience.publish(self.fold, placed)
         if own and placed and self._tools.bus.active:
             happened = Happened([message_of(one) for one in placed])
             self._tools.bus.tell(self.fold.id, happened)

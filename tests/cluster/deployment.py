@@ -1,0 +1,147 @@
+"""A deployment of several servers, of real programs: moim, nginx, PostgreSQL and Redis."""
+
+import asyncio
+import os
+import re
+import subprocess
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.browser.server import MoimServer
+from tests.https.pebble import free_port
+from tests.https.pebble import until as until_soon
+from tests.postgres import Postgres
+from tests.programs import need
+from tests.redis_server import RedisServer
+
+SECRET = "the same on all servers of a deployment"
+CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx.conf"
+
+
+class ClusterServer(MoimServer):
+    """One moim of several; all keep their files in one folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        settings: Mapping[str, str],
+        program: Sequence[str] | None = None,
+    ) -> None:
+        own = folder / name
+        own.mkdir(parents=True, exist_ok=True)
+        shared = {"MOIM_DATA_DIR": str(folder / "data"), "MOIM_STUN": "off"}
+        super().__init__(own, {**shared, **settings})
+        self.name = name
+        if program is not None:
+            self.program = program
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
+
+class Nginx:
+    """The proxy as `deploy/nginx.conf` has it, before servers on this machine."""
+
+    def __init__(self, folder: Path, ports: Sequence[int], *, sticky: bool = True) -> None:
+        self._program = need("nginx")
+        self._folder = folder / "nginx"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        text = CONFIGURATION.read_text(encoding="utf-8")
+        text = text.replace("listen 8080", f"listen 127.0.0.1:{self.port}")
+        servers = iter(ports)
+        text = re.sub(r"moim-\d:3000", lambda _: f"127.0.0.1:{next(servers)}", text)
+        if not sticky:
+            text = re.sub(r"^ *hash .*$", "", text, flags=re.MULTILINE)
+        (self._folder / "moim.conf").write_text(text, encoding="utf-8")
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        temporary = "".join(f"{kind}_temp_path {self._folder}/{kind};\n" for kind in kinds)
+        around = f"daemon off; pid {self._folder}/nginx.pid; error_log stderr; "
+        around += "user root;\n" if free_to_be_root() else "\n"
+        around += "events { worker_connections 4096; }\n"
+        around += f"http {{ access_log off; {temporary} include {self._folder}/moim.conf; }}\n"
+        (self._folder / "nginx.conf").write_text(around, encoding="utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def origin(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        command = [self._program, "-p", str(self._folder), "-c", f"{self._folder}/nginx.conf"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        until_soon((self._folder / "nginx.pid").exists, "nginx listens")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+
+def free_to_be_root() -> bool:
+    """Whether nginx may say whose its workers are."""
+    return os.name != "nt" and os.geteuid() == 0
+
+
+class Deployment:
+    """Everything, started together; any part may be stopped and started again."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        servers: int = 2,
+        sticky: bool = True,
+        settings: Mapping[str, str] | None = None,
+        program: Sequence[str] | None = None,
+    ) -> None:
+        self.postgres = Postgres()
+        self.redis = RedisServer()
+        common = {
+            "MOIM_DATABASE_URL": self.postgres.url(),
+            "MOIM_REDIS_URL": self.redis.url,
+            "MOIM_SECRET": SECRET,
+            **(settings or {}),
+        }
+        self.servers = [
+            ClusterServer(folder, f"moim-{n}", common, program) for n in range(1, servers + 1)
+        ]
+        self.proxy = Nginx(folder, [one.port for one in self.servers], sticky=sticky)
+
+    async def start(self) -> None:
+        self.postgres.start()
+        self.redis.start()
+        await asyncio.gather(*(server.start() for server in self.servers))
+        self.proxy.start()
+
+    async def stop(self) -> None:
+        self.proxy.stop()
+        for server in self.servers:
+            await server.kill()
+        self.redis.stop()
+        self.postgres.remove()
+
+
+@asynccontextmanager
+async def deployed(
+    folder: Path,
+    *,
+    servers: int = 2,
+    sticky: bool = True,
+    settings: Mapping[str, str] | None = None,
+    program: Sequence[str] | None = None,
+) -> AsyncIterator[Deployment]:
+    """A deployment for as long as the block lasts."""
+    one = Deployment(folder, servers=servers, sticky=sticky, settings=settings, program=program)
+    try:
+        await one.start()
+        yield one
+    finally:
+        await one.stop()

@@ -1,0 +1,42 @@
+"""What `compose.yaml` says is what moim understands; the programs themselves run in the others."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from moim.settings import Settings, variable_of
+from tests.cluster.deployment import CONFIGURATION
+
+COMPOSE = Path(__file__).parents[2] / "compose.yaml"
+GIVEN = {"POSTGRES_PASSWORD": "x" * 16, "MOIM_SECRET": "y" * 32}
+
+
+def services() -> dict[str, dict[str, object]]:
+    text = COMPOSE.read_text(encoding="utf-8")
+    filled = re.sub(r"\$\{(\w+):-([^}]*)\}", r"\2", text)
+    filled = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: GIVEN[found[1]], filled)
+    found: dict[str, dict[str, object]] = yaml.safe_load(filled)["services"]
+    return found
+
+
+def test_every_server_gets_settings_that_hold() -> None:
+    known = {variable_of(name): name for name in Settings.model_fields}
+    servers = {name: one for name, one in services().items() if name.startswith("moim-")}
+    assert len(servers) == 2
+    for one in servers.values():
+        environment = one["environment"]
+        assert isinstance(environment, dict)
+        settings = Settings(**{known[name]: value for name, value in environment.items()})
+        assert settings.redis_url
+        assert settings.database_url.startswith("postgresql")
+        assert one["volumes"] == ["files:/data"], "they share the folder of the files"
+
+
+def test_the_proxy_leads_to_each_of_them_and_is_believed() -> None:
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    named = set(re.findall(r"server (moim-\d):3000", text))
+    assert named == {name for name in services() if name.startswith("moim-")}
+    assert "listen 8080;" in text
+    proxy = services()["proxy"]
+    assert proxy["ports"] == ["8080:8080"]
