@@ -7,6 +7,8 @@ from moim.live.clock import SystemClock
 from moim.live.registry import Registry
 from moim.live.room import LiveRoom
 from moim.meeting.errors import ErrorCode, Refused
+from moim.meeting.features.app import AppId
+from moim.meeting.features.app import app as apps
 from moim.meeting.features.file import File, ShareFile
 from moim.meeting.ids import SYSTEM, CommandId, Identity, Role, RoomId
 from moim.meeting.images import AddImage, Image
@@ -70,6 +72,11 @@ class Reception:
             return fold.is_host(identity)
         inside = identity in fold.roles or fold.find(identity) is not None
         return inside or await self._journal.took_part(fold.id, identity)
+
+    async def has_app(self, slug: str, app: AppId) -> bool:
+        """Whether a host has put this mini-app into the room. Raises: `room_unknown`."""
+        fold = (await self._registry.find(slug)).fold
+        return any(one.app == app for one in apps.of(fold).apps)
 
     async def become_host(self, slug: str, identity: Identity, secret: str) -> None:
         """Exchange the secret of a host link for the role. Raises: `host_link_invalid`."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from moim.http.ports import RoomCard, RoomMade, Said
 from moim.live.ids import RandomIds
 from moim.meeting.errors import ErrorCode, Refused
+from moim.meeting.features.app import AppId
 from moim.meeting.features.file import File
 from moim.meeting.ids import Identity, Role, RoomId
 from moim.meeting.images import Image
@@ -24,6 +25,7 @@ class RoomsInMemory:
     images: list[Image] = field(default_factory=list)
     messages: list[ChatMessage] = field(default_factory=list)
     files: list[tuple[Identity, str, File]] = field(default_factory=list)
+    apps: set[AppId] = field(default_factory=set)
     barred: set[Identity] = field(default_factory=set)
     broken: Exception | None = None
     deaf: Exception | None = None
@@ -72,6 +74,10 @@ class RoomsInMemory:
     async def may_see_files(self, slug: str, identity: Identity) -> bool:
         await self.find(slug)
         return (slug, identity) in self.seats | self.hosts
+
+    async def has_app(self, slug: str, app: AppId) -> bool:
+        await self.find(slug)
+        return app in self.apps
 
     async def become_host(self, slug: str, identity: Identity, secret: str) -> None:
         await self.find(slug)

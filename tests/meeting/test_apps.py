@@ -61,6 +61,15 @@ def test_whoever_may_use_an_app_stores_in_it() -> None:
     assert stored(world) == {}
 
 
+def test_a_key_of_ones_own_is_written_by_no_other_guest() -> None:
+    world = with_poll().join(SORA)
+    world.do(JUN, store(f"{JUN}/vote"))
+    assert refusal(world, SORA, store(f"{JUN}/vote", "2")) is ErrorCode.NOT_HOST
+    assert refusal(world, SORA, store(f"{JUN}/vote", None)) is ErrorCode.NOT_HOST
+    world.do(MINA, store(f"{JUN}/vote", None))
+    assert stored(world) == {}
+
+
 def test_an_app_stores_no_more_than_its_share() -> None:
     world = with_poll()
     too_much = store("long", "x" * (app.VALUE_MOST + 1))

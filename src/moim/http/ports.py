@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from moim.meeting.features.app import AppId
 from moim.meeting.features.file import File
 from moim.meeting.ids import Identity, Role, RoomId
 from moim.meeting.images import Image
@@ -65,6 +66,9 @@ class Rooms(Protocol):
 
     async def may_see_files(self, slug: str, identity: Identity) -> bool:
         """Whether somebody has a role, a seat or a history in the room, and is not barred."""
+
+    async def has_app(self, slug: str, app: AppId) -> bool:
+        """Whether a host has put this mini-app into the room."""
 
     async def become_host(self, slug: str, identity: Identity, secret: str) -> None:
         """Exchange the secret of a host link for the role. Raises: `host_link_invalid`."""

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
 from moim.http.api import (
+    apps,
     condition,
     exports,
     files,
@@ -88,6 +89,7 @@ def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
         exports,
         images,
         files,
+        apps,
         uploads,
         health,
         condition,

@@ -1,5 +1,6 @@
 import type { Feature } from "../app/feature.ts";
 import { alone } from "./alone/index.ts";
+import { apps } from "./apps/index.ts";
 import { chat } from "./chat/index.ts";
 import { details } from "./details/index.ts";
 import { files } from "./files/index.ts";
@@ -25,6 +26,7 @@ export const FEATURES: readonly Feature[] = [
   invite,
   recording,
   picture,
+  apps,
   game,
   settings,
   details,

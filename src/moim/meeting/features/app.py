@@ -2,7 +2,8 @@
 
 A mini-app is one that moim brings (`poll`, `whiteboard`) or an HTML file among the room's files. A
 host adds it, removes it, and says who may use it: everybody, or hosts alone. What it stores stays
-in the room until it is removed: at most 64 keys and 64 KiB for each app, 4 KiB for each value.
+in the room until it is removed: at most 64 keys and 64 KiB for each app, 4 KiB for each value. A
+key that begins with an identity and a slash is written by that participant, or by a host.
 What its frames say to each other goes from browser to browser and is never told to the server.
 """
 
@@ -147,9 +148,11 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
 
 
 def _store(room: Room, actor: Identity, there: MiniApp, wanted: StoreInApp) -> Iterable[Event]:
-    if there.users == "hosts":
-        room.demand_host(actor)
     key, value = wanted.key, wanted.value
+    owner, slash, _ = key.partition("/")
+    others = bool(slash) and owner.startswith("u_") and owner != actor
+    if others or there.users == "hosts":
+        room.demand_host(actor)
     if there.stored.get(key) == value:
         return ()
     stored = {**there.stored, key: value or ""}
