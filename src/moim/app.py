@@ -10,7 +10,7 @@ An app that moim is mounted in must run moim's lifespan: servers run only the ou
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from importlib.util import find_spec
@@ -98,7 +98,11 @@ def create_app(
     plane, own_sfu = _plane(settings)
     backend = _Backend.of(settings, cluster, plane)
     site = make_site(
-        _options(settings, ways or Ways(), backend.figures),
+        replace(
+            _options(settings, ways or Ways(), backend.figures),
+            sfu=plane.available,
+            sfu_udp_port=lambda: own_sfu.udp_port if own_sfu is not None else None,
+        ),
         rooms=backend.reception,
         images=backend.images,
         files=backend.files,

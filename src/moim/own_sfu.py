@@ -49,12 +49,18 @@ class OwnSfu:
         self._secret = secret
         self._inside: Listeners | None = None
         self._app: Any = None
+        self._udp_port: int | None = None
 
     @property
     def api_url(self) -> str:
         """Where moim finds the server API."""
         port = self._inside.port if self._inside is not None else 0
         return f"http://{_LOOPBACK}:{port}"
+
+    @property
+    def udp_port(self) -> int | None:
+        """Where media comes in; None while it does not run."""
+        return self._udp_port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a LiveKit client."""
@@ -113,7 +119,8 @@ class OwnSfu:
         config = SfuConfig.model_validate(values)
         advertise, bind = media_addresses(config)
         sfu = Sfu(config, bind=bind, advertise=advertise)
-        _log.info("sfu_started", udp_port=sfu.candidates[0][1])
+        self._udp_port = sfu.candidates[0][1]
+        _log.info("sfu_started", udp_port=self._udp_port)
         return sfu
 
 

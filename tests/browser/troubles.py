@@ -19,12 +19,16 @@ class Troubles:
 
     def __init__(self, origin: str) -> None:
         self.seen: list[str] = []
-        self._host = urlsplit(origin).netloc
+        self._hosts = {urlsplit(origin).netloc}
         self._allowed: list[str] = []
 
     def allow(self, *patterns: str) -> None:
         """Lets console errors pass that a test provokes; never a stranger's address."""
         self._allowed += patterns
+
+    def trust(self, address: str) -> None:
+        """A server of the operator's own, such as a LiveKit server, is no stranger."""
+        self._hosts.add(urlsplit(address).netloc)
 
     def watch(self, context: BrowserContext) -> None:
         context.on("console", self._console)
@@ -55,7 +59,7 @@ class Troubles:
 
     def _address(self, address: str) -> None:
         parts = urlsplit(address)
-        if parts.scheme not in OWN_SCHEMES and parts.netloc != self._host:
+        if parts.scheme not in OWN_SCHEMES and parts.netloc not in self._hosts:
             self.seen.append(f"third party: {address}")
 
     def _is_allowed(self, text: str) -> bool:

@@ -27,6 +27,11 @@ IceServers = Callable[[str], Sequence[IceServer]]
 """The ICE servers (W3C RTCIceServer) for a page that was asked for under this host name."""
 
 
+def no_port() -> int | None:
+    """Where the SFU is somebody else's, its ports are theirs."""
+    return None
+
+
 def no_relay() -> bool:
     """Whether two networks that let no call pass have a way all the same."""
     return False
@@ -63,6 +68,10 @@ class Options:
     figures: Callable[[], Mapping[str, float]] = dict
     """What this server does at this moment, by name."""
     metrics_token: str | None = None
+    sfu: bool = False
+    """Whether meetings may move to an SFU."""
+    sfu_udp_port: Callable[[], int | None] = no_port
+    """The UDP port of moim's own SFU, for whoever has to open it."""
     dev: bool = False
     image_max_bytes: int = 10 * 1024 * 1024
     image_max_pixels: int = 40_000_000

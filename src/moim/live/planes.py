@@ -24,7 +24,7 @@ from moim.meeting.ids import Plane as PlaneName
 from moim.meeting.membership import LeaveReason, MeetingEnded, ParticipantLeft
 from moim.meeting.model import Participant, Room
 from moim.meeting.text import clean_name
-from moim.meeting.topology import Begin, Due, MoveFailed, Settle, due
+from moim.meeting.topology import Begin, Due, MoveFailed, Settle, WaysReported, due
 from moim.meeting.tracks import TrackMuted
 from moim.meeting.visitors import Arrive, Depart, Show, identity_of
 
@@ -57,6 +57,8 @@ class Planes:
         self._lock = asyncio.Lock()
         self._numbers = itertools.count(1)
         self._stopped = False
+        self._warned = False
+        """That somebody cannot reach the SFU is said once to whoever runs it."""
 
     def access(self, room: Room, identity: Identity, *, trial: bool) -> Access:
         """The way to the SFU for a seat. Raises: `sfu_missing`, `not_present`."""
@@ -153,8 +155,11 @@ class Planes:
                     self._start(self._plane.mute(room.slug, _called(seat), source))
             case MeetingEnded():
                 self._start(self._plane.close(room.slug))
-            case MoveFailed(identity=identity, reason=why):
+            case MoveFailed(reason=why):
                 _log.warning("plane_not_moved", room=room.id, reason=why.value)
+            case WaysReported(sfu=False) if not self._warned:
+                self._warned = True
+                _log.warning("sfu_not_reached", room=room.id, hint="open its UDP port")
             case _:
                 return
 

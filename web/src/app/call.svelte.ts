@@ -12,6 +12,7 @@ import { chime } from "./chime.ts";
 import { Connection } from "./connection.svelte.ts";
 import type { LocalMedia } from "./local.svelte.ts";
 import { tell } from "./news.ts";
+import { tellOfPlanes } from "./plane_news.ts";
 import { Notices } from "./notices.svelte.ts";
 import { Panels } from "./panels.svelte.ts";
 import { peopleOf, type Person } from "./people.ts";
@@ -27,6 +28,7 @@ import { Stage } from "./stage.svelte.ts";
 import type { Start } from "./start.ts";
 import { troubleButton, troubleText } from "./troubles.ts";
 import type { Visit } from "./visit.svelte.ts";
+import { Ways } from "./ways.ts";
 import type { ShortcutLine } from "./shortcut_list.ts";
 import { keepAwake } from "./wakelock.ts";
 
@@ -78,6 +80,7 @@ export class Call {
 
   #visit: Visit;
   #planes: CallPlanes;
+  #ways: Ways;
   #publishing: Publishing;
   #events = new Set<EventHandler>();
   #replacing = new Set<(before: Room, after: Room) => void>();
@@ -127,6 +130,7 @@ export class Call {
     };
     this.#planes = new CallPlanes(link, seat.identity, wire, sfu);
     this.session = this.#planes.session;
+    this.#ways = new Ways(link, seat.identity, this.#planes, this.start.network.sfu);
     this.#publishing = new Publishing(this.session, link, seat.identity);
     this.remote = new RemoteMedia(this.session, {
       silent: seat.token !== null,
@@ -297,6 +301,7 @@ export class Call {
     for (const keeper of this.#keepers.values()) keeper.close?.();
     this.talk.close();
     this.remote.close();
+    this.#ways.close();
     this.#planes.close();
     this.panels.close();
     this.notices.close();
@@ -378,6 +383,11 @@ export class Call {
     this.room = after;
     this.#roomChanged();
     tell({ event, before, after, me: this.seat.identity }, this.#teller);
+    tellOfPlanes(
+      { event, before, after, me: this.seat.identity },
+      this.notices,
+      this.start.network,
+    );
     for (const handler of this.#events) handler(event, before, after);
   }
 
@@ -399,6 +409,7 @@ export class Call {
         })),
     );
     this.#planes.follow(room);
+    this.#ways.reconcile();
     this.stage.follow();
     this.#publishing.reconcile();
     const name = findSeat(room, seat.identity)?.name;

@@ -51,6 +51,14 @@ export class CallPlanes {
     if (meeting) this.session.setPlane(meeting);
   }
 
+  /** Whether this browser reaches the SFU. */
+  async trySfu(): Promise<boolean> {
+    const { trySfu } = await loadSfu();
+    const access = async (): Promise<{ url: string; token: string }> =>
+      (await this.link.command("plane.access", { trial: true })).access;
+    return trySfu(access, { iceServers: [...this.servers] });
+  }
+
   setReachable(up: boolean): void {
     for (const signals of this.signals) signals.setReachable(up);
   }

@@ -15,6 +15,8 @@ export class Remembered {
   /** Others may see that one is writing. */
   typing = $state(true);
   show_self = $state(true);
+  /** Hear everybody, see shared screens alone. */
+  low_data = $state(false);
   layout = $state<"grid" | "speaker">("grid");
 
   constructor() {
@@ -32,6 +34,7 @@ export class Remembered {
       "sounds",
       "typing",
       "show_self",
+      "low_data",
     ] as const) {
       const value = known[key];
       if (typeof value === "boolean") this[key] = value;
@@ -54,6 +57,7 @@ export class Remembered {
         sounds: this.sounds,
         typing: this.typing,
         show_self: this.show_self,
+        low_data: this.low_data,
         layout: this.layout,
       }),
     );

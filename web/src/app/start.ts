@@ -28,6 +28,9 @@ export interface Start {
     readonly probes: readonly string[];
     /** Whether this server has a relay for who needs one. */
     readonly relay: boolean;
+    /** Whether calls may move to a media server, and the UDP port of one that is moim's own. */
+    readonly sfu: boolean;
+    readonly sfu_udp_port: number | null;
   };
   readonly guest_link: string;
   /** Shown once, right after the room was made. */

@@ -188,7 +188,7 @@ export class MovingSession implements MediaSession {
     for (const { identity, allowed } of this.participants) {
       for (const source of allowed ?? []) {
         const key = keyOf(identity, source);
-        if (this.taken.has(key)) continue;
+        if (this.taken.has(key) || this.isHidden(key)) continue;
         if (next.session.flows(identity, source)) {
           this.taken.add(key);
           changed = true;
@@ -202,6 +202,11 @@ export class MovingSession implements MediaSession {
     this.told = true;
     // Where the room has moved already, we were away meanwhile: nobody waits for a word.
     this.options.ready(next.epoch);
+  }
+
+  /** What nobody looks at is not sent, and not waited for. */
+  private isHidden(key: string): boolean {
+    return this.sizes.get(key)?.[2] === "hidden";
   }
 
   private promote(): void {

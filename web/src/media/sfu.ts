@@ -72,6 +72,11 @@ const SHARE: Record<ShareMode, { maxBitrate: number; maxFramerate: number }> = {
   text: { maxBitrate: 1_800_000, maxFramerate: 10 },
   motion: { maxBitrate: 2_500_000, maxFramerate: 30 },
 };
+/** A tile that only changes its place is not worth a pause. */
+const HIDE_MS = 1_000;
+/** While a window is being resized, not every pixel is worth a word. */
+const STEP_PX = 32;
+
 const SOURCES: Readonly<Record<Source, Track.Source>> = {
   microphone: Track.Source.Microphone,
   camera: Track.Source.Camera,
@@ -92,6 +97,7 @@ export class SfuSession implements MediaSession {
   private readonly locals = new Map<Source, Local>();
   private readonly published = new Map<Source, LocalTrackPublication>();
   private readonly sizes = new Map<string, TileSize>();
+  private readonly hiding = new Map<string, ReturnType<typeof setTimeout>>();
   private readonly self: string;
   private iceServers: readonly RTCIceServer[];
   private readonly transportPolicy: RTCIceTransportPolicy;
@@ -504,12 +510,24 @@ export class SfuSession implements MediaSession {
     if (remote) this.fit(remote);
   }
 
-  /** Asks for the layer that fits the tile, and for nothing where there is none. */
+  /** Asks for the layer that fits the tile, and for nothing where there is none for a while. */
   private fit({ identity, source, publication }: Remote): void {
-    const size = this.sizes.get(`${identity} ${source}`);
+    const key = `${identity} ${source}`;
+    const size = this.sizes.get(key);
     if (size === undefined || kindOf(source) !== "video") return;
-    publication.setEnabled(size !== "hidden");
-    if (size !== "hidden") publication.setVideoDimensions(size);
+    clearTimeout(this.hiding.get(key));
+    if (size === "hidden") {
+      this.hiding.set(
+        key,
+        setTimeout(() => publication.setEnabled(false), HIDE_MS),
+      );
+      return;
+    }
+    publication.setEnabled(true);
+    publication.setVideoDimensions({
+      width: Math.ceil(size.width / STEP_PX) * STEP_PX,
+      height: Math.ceil(size.height / STEP_PX) * STEP_PX,
+    });
   }
 
   peers(): readonly Peer[] {
@@ -612,6 +630,7 @@ export class SfuSession implements MediaSession {
     if (this.closed) return;
     this.closed = true;
     this.line.close();
+    for (const timer of this.hiding.values()) clearTimeout(timer);
     for (const identity of [...this.listed.keys()]) this.forget(identity);
     for (const local of this.locals.values()) {
       local.unlisten();
@@ -621,6 +640,8 @@ export class SfuSession implements MediaSession {
     this.emitter.clear();
   }
 }
+
+export { trySfu } from "./sfu_line";
 
 const NOTHING_NEGOTIATED = {
   offers_sent: 0,

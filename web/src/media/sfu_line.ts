@@ -2,7 +2,17 @@
  * The connection to an SFU, kept as long as it is wanted: LiveKit's client resumes one that broke,
  * and what it gives up is connected anew, with a fresh token, until somebody closes it.
  */
-import { DisconnectReason, Room, RoomEvent, type RoomOptions } from "livekit-client";
+import {
+  DisconnectReason,
+  LogLevel,
+  Room,
+  RoomEvent,
+  setLogLevel,
+  type RoomOptions,
+} from "livekit-client";
+
+// What matters is said by us, and names and addresses are nobody's to read in a console.
+setLogLevel(LogLevel.silent);
 
 /** The way in, as the server tells it; a path is of the page's own address. */
 export interface Access {
@@ -94,6 +104,25 @@ export class SfuLine {
     if (this.state === state || this.closed) return;
     this.state = state;
     this.onstate?.();
+  }
+}
+
+/**
+ * Whether there is a way to the SFU, found out by connecting to a place where nobody is seen or
+ * heard. It takes no longer than the client's own patience.
+ */
+export async function trySfu(
+  access: () => Promise<Access>,
+  rtcConfig: RTCConfiguration,
+): Promise<boolean> {
+  const line = new SfuLine(access, () => rtcConfig, {});
+  try {
+    await line.open();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    line.close();
   }
 }
 

@@ -84,6 +84,13 @@ function inRows(
   return { placed, content: { width: box.width, height: Math.max(box.height, height) } };
 }
 
+/** How many equal tiles fit a box without being smaller than is good to look at. */
+export function tilesFitting(box: Box): number {
+  const across = (size: number, smallest: number): number =>
+    Math.max(1, Math.floor((size + GAP_PX) / (smallest + GAP_PX)));
+  return across(box.width, SMALLEST_TILE_PX) * across(box.height, SMALLEST_TILE_PX / STRIP_ASPECT);
+}
+
 /** Everyone in equal tiles. Where they would be narrower than 180 px, the grid scrolls instead. */
 export function arrangeGrid(ids: readonly string[], box: Box): Arrangement {
   if (ids.length === 0) return { placed: new Map(), content: box };

@@ -11,6 +11,7 @@ import {
   type Rect,
   SMALLEST_TILE_PX,
   stableOrder,
+  tilesFitting,
   WIDEST_ASPECT,
 } from "../../src/ui/layout.ts";
 
@@ -104,4 +105,20 @@ test("a speaker moves only when out of sight, and then into the last visible pla
   expect(bringIntoSight(order, "b", 2)).toEqual(order);
   expect(bringIntoSight(order, "d", 2)).toEqual(["a", "d", "c", "b"]);
   expect(bringIntoSight(order, "nobody", 2)).toEqual(order);
+});
+
+describe("pages", () => {
+  test.each([
+    [{ width: 1280, height: 700 }, 36],
+    [{ width: 390, height: 700 }, 12],
+    [{ width: 820, height: 280 }, 8],
+  ])("in a box of %o %i tiles fit", (box, fitting) => {
+    expect(tilesFitting(box)).toBe(fitting);
+    const ids = Array.from({ length: fitting }, (_, index) => String(index));
+    const { placed, content } = arrangeGrid(ids, box);
+    expect(content.height).toBeLessThanOrEqual(box.height + 1);
+    for (const { width } of placed.values()) {
+      expect(width).toBeGreaterThanOrEqual(Math.min(180, box.width) * 0.75);
+    }
+  });
 });

@@ -71,6 +71,8 @@ def start_data(
         "network": {
             "probes": list(options.network_probes(_host_name(request))),
             "relay": options.relay(),
+            "sfu": options.sfu,
+            "sfu_udp_port": options.sfu_udp_port(),
         },
         "guest_link": links.guest(room.slug),
         "host_link": made.host if made else None,

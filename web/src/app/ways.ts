@@ -1,0 +1,69 @@
+import { findSeat } from "../meeting/membership.ts";
+import type { RoomLink } from "../wire/link.ts";
+import type { CallPlanes } from "./planes.ts";
+
+/** When somebody has come in, what matters first is that they see and hear. */
+const TRY_AFTER_MS = 4_000;
+
+/**
+ * Tells the room which ways this browser has: whether it reaches the SFU, tried while the call is
+ * still on the mesh, so that a call that grows does not break; and whom it does not reach directly.
+ */
+export class Ways {
+  private sfu: boolean | null = null;
+  private readonly noWay = new Set<string>();
+  private readonly timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly off: () => void;
+  private asking = false;
+  private closed = false;
+
+  constructor(
+    private readonly link: RoomLink,
+    private readonly self: string,
+    private readonly planes: CallPlanes,
+    hasSfu: boolean,
+  ) {
+    this.off = planes.session.on("peer", ({ identity, unreachable, state }) => {
+      if (planes.session.plane !== "mesh") return;
+      const before = this.noWay.size;
+      if (unreachable && state !== "closed") this.noWay.add(identity);
+      else this.noWay.delete(identity);
+      if (this.noWay.size !== before) this.reconcile();
+    });
+    if (hasSfu) this.timer = setTimeout(() => void this.look(), TRY_AFTER_MS);
+  }
+
+  /** The seat may be a new one that knows nothing of it yet. */
+  reconcile(): void {
+    const { link } = this;
+    const seat = findSeat(link.room, this.self);
+    if (!seat || this.asking || this.closed || link.status !== "online") return;
+    const { sfu } = this;
+    const noWay = this.planes.session.plane === "mesh" ? [...this.noWay] : seat.no_way;
+    const present = noWay.filter((identity) => findSeat(link.room, identity));
+    if (seat.sfu === (sfu ?? seat.sfu) && sameSet(seat.no_way, present)) return;
+    this.asking = true;
+    void link
+      .command("plane.report", { sfu: sfu ?? seat.sfu, no_way: present })
+      .catch(() => undefined)
+      .finally(() => (this.asking = false));
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    this.off();
+  }
+
+  private async look(): Promise<void> {
+    const found =
+      this.planes.session.plane === "sfu" ? true : await this.planes.trySfu().catch(() => false);
+    // A server that is away says nothing of the way to its SFU.
+    if (this.closed || (!found && this.link.status !== "online")) return;
+    this.sfu = found;
+    this.reconcile();
+  }
+}
+
+const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((item) => other.includes(item));
