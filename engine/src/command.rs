@@ -1,5 +1,8 @@
 //! What a room can be told to do.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
 use crate::ids::{ParticipantId, PeerId, RoomId, TrackId};
 use str0m::media::MediaKind;
 
@@ -26,6 +29,9 @@ pub struct PeerOptions {
     /// Whether retransmissions have a stream of their own.
     pub rtx: bool,
 }
+
+/// The number of a participant's last reliable packet, which its client is told when it resumes.
+pub type LastSequence = Arc<AtomicU32>;
 
 /// A participant's rights, as far as they matter to forwarding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +64,7 @@ pub enum Command {
         identity: String,
         sid: String,
         rights: Rights,
+        last_sequence: LastSequence,
     },
     UpdateParticipant {
         participant: ParticipantId,

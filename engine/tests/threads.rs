@@ -104,7 +104,13 @@ fn connect(engine: &Engine, room: RoomId, mode: PeerMode) -> Client {
     let participant = ParticipantId::new(room, engine.next_member());
     let rights = Rights { can_publish_data: true, can_subscribe: true, hidden: false };
     let (identity, sid) = (format!("{participant}"), format!("PA_{participant}"));
-    let open = Command::OpenParticipant { participant, identity, sid, rights };
+    let open = Command::OpenParticipant {
+        participant,
+        identity,
+        sid,
+        rights,
+        last_sequence: Default::default(),
+    };
     engine.command(room, open).unwrap();
     let peer = PeerId::new(room, engine.next_member());
     let options = PeerOptions { mode, ice_lite: true, codecs: vec!["opus".to_owned()], rtx: true };

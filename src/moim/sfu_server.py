@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -161,17 +162,31 @@ def media_addresses(config: "SfuConfig") -> tuple[list[str], list[tuple[str, int
     """Choose the addresses that clients are told to send media to, and those bound for it.
 
     A server that listens on this machine alone needs no other; otherwise it is every address of
-    the machine, or the one that is configured (`rtc.node_ip`) where a router stands in front.
+    the machine, or those that are configured (`rtc.node_ip`) where a router stands in front. IPv6
+    is bound where there is an address to be told.
     """
-    everywhere = [("0.0.0.0", config.rtc.udp_port)]  # noqa: S104
-    own = [
-        str(address.ip)
+    if config.rtc.node_ip:
+        advertise = [str(address) for address in config.rtc.node_ip]
+    else:
+        advertise = own_addresses()
+        if set(config.bind_addresses) <= {_LOOPBACK, "localhost", "::1"}:
+            advertise = [_LOOPBACK, *advertise]
+        advertise = advertise or [_LOOPBACK]
+    families = (("0.0.0.0", "."), ("::", ":"))  # noqa: S104
+    bind = [
+        (everywhere, config.rtc.udp_port)
+        for everywhere, sign in families
+        if any(sign in address for address in advertise)
+    ]
+    return advertise, bind
+
+
+def own_addresses() -> list[str]:
+    """List the machine's addresses that others can reach, IPv4 first."""
+    found = [
+        ip_address(address.ip if isinstance(address.ip, str) else address.ip[0])
         for adapter in ifaddr.get_adapters()
         for address in adapter.ips
-        if address.is_IPv4 and not str(address.ip).startswith("127.")
     ]
-    if config.rtc.node_ip:
-        return [config.rtc.node_ip], everywhere
-    if set(config.bind_addresses) <= {_LOOPBACK, "localhost", "::1"}:
-        return [_LOOPBACK, *own], everywhere
-    return own or [_LOOPBACK], everywhere
+    reachable = [one for one in found if not (one.is_loopback or one.is_link_local)]
+    return [str(one) for one in sorted(set(reachable), key=lambda one: (one.version, one))]

@@ -77,6 +77,7 @@ class FakeEngine:
         self.modes: dict[int, PeerMode] = {}
         self.sending: dict[int, dict[int, str | None]] = {}
         self.mids: dict[int, dict[int, str]] = {}
+        self.sequences: dict[int, int] = {}
         self.refuses = False
         self._numbers = itertools.count(1)
         self._ssrcs = itertools.count(1000)
@@ -106,6 +107,9 @@ class FakeEngine:
 
     def close_participant(self, participant: int) -> None:
         self._note("close_participant", participant)
+
+    def last_sequence(self, participant: int) -> int:
+        return self.sequences.get(participant, 0)
 
     def open_peer(self, participant: int, mode: PeerMode, **options: Any) -> int:
         self._note("open_peer", participant, mode, **options)

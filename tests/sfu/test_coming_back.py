@@ -93,7 +93,9 @@ def test_a_seat_comes_back_with_everything_it_had(
     subscribed = len(server.engine.named("subscribe"))
     ann.session.lost()
     bob.signals.forget()
+    server.engine.sequences[ann.session.participant.number] = 41
     signals = come_back(server)
+    assert signals.of("reconnect")[0].last_message_seq == 41
     assert signals.cases() == ["reconnect", "update", "room_update", "refresh_token", "offer"]
     everybody = signals.of("update")[0].participants
     assert {one.identity for one in everybody} == {"ann", "bob"}

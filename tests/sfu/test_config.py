@@ -1,3 +1,5 @@
+from ipaddress import IPv4Address
+
 import pytest
 
 from moim.sfu.config import ConfigError, SfuConfig, read_config
@@ -36,7 +38,8 @@ webhook: {api_key: key1, urls: ["http://localhost/hook"]}
 limit: {max_metadata_size: 1000}
 """
     read, passed_over = read_config(text, {})
-    assert (read.port, read.rtc.udp_port, read.rtc.node_ip) == (7000, 7001, "192.0.2.7")
+    assert (read.port, read.rtc.udp_port) == (7000, 7001)
+    assert read.rtc.node_ip == (IPv4Address("192.0.2.7"),)
     assert read.bind_addresses == ("0.0.0.0",)
     assert read.keys == {"key1": "secret1", "42": "43"}
     assert read.room.empty_timeout == 10
@@ -54,7 +57,8 @@ def test_the_environment_has_keys_or_all_of_it() -> None:
         "key2": "secret2",
     }
     read = config(LIVEKIT_CONFIG="keys: {a: b}\nport: 9", NODE_IP="192.0.2.1", UDP_PORT="5")
-    assert (read.port, read.rtc.node_ip, read.rtc.udp_port) == (9, "192.0.2.1", 5)
+    assert (read.port, read.rtc.udp_port) == (9, 5)
+    assert read.rtc.node_ip == (IPv4Address("192.0.2.1"),)
 
 
 def test_keys_of_ones_own_stay_in_development() -> None:
@@ -68,6 +72,7 @@ def test_keys_of_ones_own_stay_in_development() -> None:
         ("keys: {a: b}\nport: seven", "port"),
         ("keys: {a: b}\nport: 70000", "port"),
         ("keys: {a: b}\nroom: {empty_timeout: -1}", "room.empty_timeout"),
+        ("keys: {a: b}\nrtc: {node_ip: here}", "rtc.node_ip"),
         ("keys: {a: b}\nrtc: {turn_servers: [{}]}", "rtc.turn_servers.0.host"),
         ("keys: [a]", "keys"),
         ("[1, 2]", "name: value"),

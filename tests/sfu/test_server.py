@@ -1,6 +1,7 @@
 """The program around the SFU: addresses, and what it says when something is missing."""
 
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -15,23 +16,47 @@ def config(text: str = "", *, dev: bool = False) -> SfuConfig:
     return read_config(text or "keys: {a: b}", {}, dev=dev)[0]
 
 
-def test_in_development_this_machine_is_an_address_for_media() -> None:
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The machine's addresses; a test may change them."""
+    found = ["192.0.2.2", "2001:db8::2"]
+    monkeypatch.setattr(sfu_server, "own_addresses", lambda: found)
+    return found
+
+
+def test_in_development_this_machine_is_an_address_for_media(addresses: list[str]) -> None:
     advertised, bound = sfu_server.media_addresses(config(dev=True))
-    assert advertised[0] == "127.0.0.1"
-    assert bound == [("0.0.0.0", 7882)]
+    assert advertised == ["127.0.0.1", *addresses]
+    assert bound == [("0.0.0.0", 7882), ("::", 7882)]
 
 
-def test_a_configured_address_is_the_only_one() -> None:
-    made = config("keys: {a: b}\nrtc: {node_ip: 192.0.2.7, udp_port: 9}")
-    assert sfu_server.media_addresses(made) == (["192.0.2.7"], [("0.0.0.0", 9)])
+@pytest.mark.parametrize(
+    ("node_ip", "advertised", "bound"),
+    [
+        ("192.0.2.7", ["192.0.2.7"], ["0.0.0.0"]),
+        ('"2001:db8::7"', ["2001:db8::7"], ["::"]),
+        ('"192.0.2.7, 2001:db8::7"', ["192.0.2.7", "2001:db8::7"], ["0.0.0.0", "::"]),
+    ],
+)
+def test_configured_addresses_are_the_only_ones(
+    node_ip: str, advertised: list[str], bound: list[str]
+) -> None:
+    made = config(f"keys: {{a: b}}\nrtc: {{node_ip: {node_ip}, udp_port: 9}}")
+    assert sfu_server.media_addresses(made) == (advertised, [(one, 9) for one in bound])
 
 
-def test_a_server_for_everybody_names_no_loopback_where_it_has_another_address() -> None:
-    advertised, _ = sfu_server.media_addresses(config())
-    assert advertised
-    assert advertised == ["127.0.0.1"] or not any(
-        address.startswith("127.") for address in advertised
-    )
+def test_a_server_for_everybody_names_no_loopback_where_it_has_another_address(
+    addresses: list[str],
+) -> None:
+    assert sfu_server.media_addresses(config())[0] == addresses
+    addresses.clear()
+    assert sfu_server.media_addresses(config()) == (["127.0.0.1"], [("0.0.0.0", 7882)])
+
+
+def test_the_addresses_of_this_machine_are_those_that_others_reach() -> None:
+    found = [ip_address(one) for one in sfu_server.own_addresses()]
+    assert not any(one.is_loopback or one.is_link_local for one in found)
+    assert sorted(found, key=lambda one: one.version) == found
 
 
 def test_without_the_engine_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

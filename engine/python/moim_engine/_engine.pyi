@@ -121,6 +121,11 @@ class Engine:
     ) -> None: ...
     def close_participant(self, participant: int) -> None:
         """Closes its peers and ends its tracks."""
+    def last_sequence(self, participant: int) -> int:
+        """The number of its last reliable data packet that was forwarded; 0 before the first.
+
+        A client that resumes sends again what has a higher one.
+        """
 
     # Connections
     def open_peer(

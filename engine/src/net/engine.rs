@@ -264,7 +264,13 @@ mod tests {
         let participant = ParticipantId::new(room, engine.next_member());
         let rights = Rights { can_publish_data: true, can_subscribe: true, hidden: false };
         let (identity, sid) = ("ann".to_owned(), "PA_1".to_owned());
-        let open = Command::OpenParticipant { participant, identity, sid, rights };
+        let open = Command::OpenParticipant {
+            participant,
+            identity,
+            sid,
+            rights,
+            last_sequence: Default::default(),
+        };
         engine.command(room, open).unwrap();
         let peer = PeerId::new(room, engine.next_member());
         let (mode, codecs) = (PeerMode::Subscriber, vec!["opus".to_owned()]);

@@ -1,6 +1,8 @@
 //! The `Engine` class.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyValueError};
@@ -8,8 +10,8 @@ use pyo3::prelude::*;
 use str0m::media::MediaKind;
 
 use super::events::to_python;
-use crate::command::{Command, PeerMode, PeerOptions, Rights, ServerData};
-use crate::ids::{ParticipantId, PeerId, RoomId, TrackId};
+use crate::command::{Command, LastSequence, PeerMode, PeerOptions, Rights, ServerData};
+use crate::ids::{IdMap, ParticipantId, PeerId, RoomId, TrackId};
 use crate::net;
 
 create_exception!(moim_engine, EngineError, PyException);
@@ -35,11 +37,17 @@ impl From<net::EngineError> for PyErr {
 pub struct Engine {
     engine: Option<net::Engine>,
     wake: Py<PyAny>,
+    sequences: Mutex<IdMap<ParticipantId, LastSequence>>,
 }
 
 impl Engine {
     fn engine(&self) -> PyResult<&net::Engine> {
         self.engine.as_ref().ok_or_else(|| EngineClosed::new_err("the engine is closed"))
+    }
+
+    /// The lock is the callers' alone: media threads hold what is in the map, not the map.
+    fn sequences<T>(&self, ask: impl FnOnce(&mut IdMap<ParticipantId, LastSequence>) -> T) -> T {
+        ask(&mut self.sequences.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn command(&self, py: Python<'_>, room: RoomId, command: Command) -> PyResult<()> {
@@ -82,7 +90,9 @@ impl Engine {
         let ring = unsafe { net::Wake::adopt(ring.call_method0("detach")?.extract()?) };
         let engine = py.detach(|| net::Engine::start(&config, ring));
         match engine {
-            Ok(engine) => Ok(Self { engine: Some(engine), wake: wake.unbind() }),
+            Ok(engine) => {
+                Ok(Self { engine: Some(engine), wake: wake.unbind(), sequences: Mutex::default() })
+            }
             Err(error) => {
                 wake.call_method0("close")?;
                 Err(error.into())
@@ -156,8 +166,14 @@ impl Engine {
         let room = RoomId(room);
         let participant = ParticipantId::new(room, self.engine()?.next_member());
         let rights = Rights { can_publish_data, can_subscribe, hidden };
-        let command = Command::OpenParticipant { participant, identity, sid, rights };
-        self.command(py, room, command)?;
+        let last_sequence = LastSequence::default();
+        self.sequences(|known| known.insert(participant, last_sequence.clone()));
+        let command =
+            Command::OpenParticipant { participant, identity, sid, rights, last_sequence };
+        if let Err(error) = self.command(py, room, command) {
+            self.sequences(|known| known.remove(&participant));
+            return Err(error);
+        }
         Ok(participant.0)
     }
 
@@ -178,7 +194,13 @@ impl Engine {
 
     fn close_participant(&self, py: Python<'_>, participant: u64) -> PyResult<()> {
         let participant = ParticipantId(participant);
+        self.sequences(|known| known.remove(&participant));
         self.command(py, participant.room(), Command::CloseParticipant { participant })
+    }
+
+    fn last_sequence(&self, participant: u64) -> u32 {
+        let known = self.sequences(|known| known.get(&ParticipantId(participant)).cloned());
+        known.map_or(0, |known| known.load(Ordering::Relaxed))
     }
 
     #[pyo3(signature = (participant, mode, *, ice_lite = true, codecs = default_codecs(), rtx = true))]

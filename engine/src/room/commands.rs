@@ -18,8 +18,9 @@ impl Room {
             return;
         }
         match command {
-            Command::OpenParticipant { participant, identity, sid, rights } => {
-                self.participants.insert(participant, Participant::new(identity, sid, rights));
+            Command::OpenParticipant { participant, identity, sid, rights, last_sequence } => {
+                let seat = Participant::new(identity, sid, rights, last_sequence);
+                self.participants.insert(participant, seat);
             }
             Command::UpdateParticipant { participant, rights } => {
                 if let Some(participant) = self.participants.get_mut(&participant) {

@@ -1,6 +1,7 @@
 //! Data messages through a room: stamped, filtered, never echoed, bounded for each reader.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Effects, Participant, Room};
 use crate::command::{PeerMode, ServerData};
@@ -46,10 +47,11 @@ impl Room {
             return;
         };
         if reliable && stamped.sequence > 0 {
-            if stamped.sequence <= sender.last_sequence {
+            // Only this thread writes it; others read it now and then.
+            if stamped.sequence <= sender.last_sequence.load(Ordering::Relaxed) {
                 return;
             }
-            sender.last_sequence = stamped.sequence;
+            sender.last_sequence.store(stamped.sequence, Ordering::Relaxed);
         }
         self.route(sender_id, reliable, stamped, effects);
     }

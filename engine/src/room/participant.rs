@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::command::Rights;
+use crate::command::{LastSequence, Rights};
 use crate::ids::PeerId;
 
 /// A reader that lags by more than this has lost the connection's pace for good.
@@ -21,7 +21,7 @@ pub struct Participant {
     /// Its connections, publisher or single first.
     pub peers: Vec<PeerId>,
     /// The number of its last reliable packet: what comes again after a resume is not forwarded.
-    pub last_sequence: u32,
+    pub last_sequence: LastSequence,
     backlog: VecDeque<Arc<[u8]>>,
     backlog_bytes: usize,
     overflowed: bool,
@@ -40,13 +40,13 @@ pub enum Queued {
 
 impl Participant {
     /// A new seat.
-    pub fn new(identity: String, sid: String, rights: Rights) -> Self {
+    pub fn new(identity: String, sid: String, rights: Rights, last_sequence: LastSequence) -> Self {
         Self {
             identity,
             sid,
             rights,
             peers: Vec::new(),
-            last_sequence: 0,
+            last_sequence,
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             overflowed: false,

@@ -130,7 +130,13 @@ impl World {
         let participant = ParticipantId::new(ROOM, self.id());
         let rights = Rights { can_publish_data: true, can_subscribe: true, hidden: false };
         let (identity, sid) = (identity.to_owned(), format!("PA_{identity}"));
-        self.command(Command::OpenParticipant { participant, identity, sid, rights });
+        self.command(Command::OpenParticipant {
+            participant,
+            identity,
+            sid,
+            rights,
+            last_sequence: Default::default(),
+        });
         participant
     }
 

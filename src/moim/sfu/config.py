@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError
 
 DEV_KEYS: Final = {"devkey": "secret"}
 KIB: Final = 1024
@@ -35,6 +35,11 @@ class _Part(BaseModel):
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
+
+
+def _words(value: object) -> object:
+    """One address, or one of each family with a comma between, as LiveKit takes them."""
+    return tuple(word.strip() for word in value.split(",")) if isinstance(value, str) else value
 
 
 class TurnServer(_Part):
@@ -63,7 +68,7 @@ class Rtc(_Part):
     """Where media goes; one UDP port serves every client."""
 
     udp_port: Port = 7882
-    node_ip: str = ""
+    node_ip: Annotated[tuple[IPvAnyAddress, ...], BeforeValidator(_words)] = ()
     stun_servers: tuple[str, ...] = ()
     turn_servers: tuple[TurnServer, ...] = ()
 

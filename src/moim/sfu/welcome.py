@@ -93,6 +93,7 @@ class Welcome:
                     ice_servers=ice_servers(world, participant.sid),
                     client_configuration=ClientConfiguration(),
                     server_info=world.server_info,
+                    last_message_seq=world.engine.last_sequence(participant.number),
                 )
             )
         )

@@ -24,8 +24,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 async def server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[SfuServer]:
     """A server in development; an indirect parameter is more of its configuration, in YAML."""
-    running = SfuServer(tmp_path, getattr(request, "param", ""))
-    await running.start()
-    yield running
-    await running.kill()
-    running.check_log()
+    async with SfuServer.running(tmp_path, getattr(request, "param", "")) as running:
+        yield running

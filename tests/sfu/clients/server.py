@@ -5,6 +5,8 @@ import os
 import re
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,18 @@ class SfuServer(RealServer):
         program = (sys.executable, "-m", "moim", "sfu", "--dev", "--config", str(self._config))
         async with aiohttp.ClientSession() as http:
             await self._launch(program, plain, lambda: self._answers(http), START_S)
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, folder: Path, yaml: str = "") -> "AsyncIterator[SfuServer]":
+        """A server that is there until the end, and whose log is clean then."""
+        server = cls(folder, yaml)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.kill()
+        server.check_log()
 
     async def stop(self) -> int:
         """Ask it to stop, and give its exit code."""

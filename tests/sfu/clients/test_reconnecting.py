@@ -15,6 +15,8 @@ pytestmark = [
 ]
 
 ANN, BOB = Picture(60, 200), Picture(180, 90)
+# After the server accepts again.
+BACK_S = 5
 both_ways = pytest.mark.parametrize("single", [False, True], ids=["two-pcs", "one-pc"])
 
 
@@ -62,16 +64,45 @@ async def test_whoever_had_trouble_is_back_and_nobody_is_there_twice(
         await until(written, lambda: "the data channel did not come back")
 
 
+@pytest.mark.parametrize(
+    ("scenario", "who", "single"),
+    [
+        ("signal-reconnect", "sender", False),
+        ("signal-reconnect", "reader", True),
+        ("migration", "sender", True),
+        ("migration", "reader", False),
+    ],
+)
+async def test_reliable_data_goes_on_over_a_resume_without_gap_or_doublet(
+    server: SfuServer, single: bool, scenario: str, who: str
+) -> None:
+    async with chromium() as browser, tabs(browser, "ann", "bob") as (ann, bob):
+        for tab in (ann, bob):
+            await tab.join(server, single=single)
+        await ann.call("count", 0, 5, 0)
+        await bob.shall("me.data.length === 5")
+        counting = asyncio.create_task(ann.call("count", 5, 150, 20))
+        resuming = ann if who == "sender" else bob
+        await bob.shall("me.data.length > 15")
+        await resuming.call("simulate", scenario)
+        await came_back(resuming)
+        await counting
+        await bob.shall("me.data.at(-1)[0] === '149'")
+        said = [int(text) for text, *_ in await bob.ask("me.data")]
+        assert said == list(range(150))
+
+
 @both_ways
 async def test_pages_come_back_to_a_server_that_was_killed(server: SfuServer, single: bool) -> None:
     async with chromium() as browser, tabs(browser, "ann", "bob") as (ann, bob):
         for tab, picture in ((ann, ANN), (bob, BOB)):
-            await tab.join(server, single=single)
+            await tab.join(server, single=single, options={"retry_ms": 500})
             await tab.show(picture)
         await asyncio.gather(ann.sees("bob", BOB), bob.sees("ann", ANN))
         await server.kill()
         await server.start()
-        await asyncio.gather(came_back(ann), came_back(bob))
+        async with asyncio.timeout(BACK_S):
+            await asyncio.gather(came_back(ann), came_back(bob))
         await asyncio.gather(ann.sees("bob", BOB), bob.sees("ann", ANN))
         assert await bob.call("others") == ["ann"]
 

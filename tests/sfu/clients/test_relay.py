@@ -11,6 +11,7 @@ import pytest
 from livekit import rtc
 
 from moim.media.turn import CoturnOptions, coturn_config
+from moim.sfu_server import own_addresses
 from tests.browser.server import free_port
 from tests.programs import need
 from tests.sfu.clients.sdk import Picture, people
@@ -21,17 +22,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 ANN = Picture(60, 200)
 SECRET = "between-the-sfu-and-the-relay-alone"
 DEADLINE_S = 20
-
-
-def own_address() -> str:
-    """The address of this machine: a relay never sends to its loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        try:
-            one.connect(("198.51.100.1", 9))
-        except OSError:
-            pytest.skip("this machine has no network")
-        address: str = one.getsockname()[0]
-    return address
 
 
 @contextmanager
@@ -73,26 +63,23 @@ async def test_media_goes_through_the_relay_with_the_credential_from_joining(
     tmp_path: Path, single: bool
 ) -> None:
     need("turnserver")
-    address, port = own_address(), free_port()
+    # A relay never sends to the loopback of its machine.
+    address = next((one for one in own_addresses() if "." in one), None)
+    if address is None:
+        pytest.skip("this machine has no network")
+    port = free_port()
     yaml = (
         f"rtc: {{node_ip: {address}, udp_port: {free_port()}, turn_servers: "
         f"[{{host: {address}, port: {port}, secret: {SECRET}}}]}}"
     )
-    server = SfuServer(tmp_path, yaml)
+    only = rtc.IceTransportType.TRANSPORT_RELAY
+    relayed = rtc.RtcConfiguration(ice_transport_type=only)
     with coturn(tmp_path, address, port) as log:
-        await server.start()
-        try:
-            async with people("ann", "bob") as (ann, bob):
-                relayed = rtc.RtcConfiguration(
-                    ice_transport_type=rtc.IceTransportType.TRANSPORT_RELAY
-                )
-                await ann.join(server, single=single, rtc_config=relayed)
-                await bob.join(server, single=single)
-                await ann.show(ANN)
-                await bob.sees("ann", ANN)
-                sid = ann.room.local_participant.sid
-        finally:
-            await server.kill()
-        server.check_log()
+        async with SfuServer.running(tmp_path, yaml) as server, people("ann", "bob") as (ann, bob):
+            await ann.join(server, single=single, rtc_config=relayed)
+            await bob.join(server, single=single)
+            await ann.show(ANN)
+            await bob.sees("ann", ANN)
+            sid = ann.room.local_participant.sid
         said = log.read_text(errors="replace")
     assert f":{sid}>" in said, said[-2000:]
