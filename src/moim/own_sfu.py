@@ -6,6 +6,7 @@ machine that nobody else is told of.
 
 import asyncio
 import importlib.util
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -17,6 +18,8 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from moim.listening import ListenError, Listeners, listen, listen_udp
+from moim.media.ice import turn_access
+from moim.media.turn import turn_servers
 from moim.settings import Settings
 
 PATH: Final = "/livekit"
@@ -110,29 +113,41 @@ class OwnSfu:
         values: dict[str, Any] = {
             "bind_addresses": ["0.0.0.0" if everywhere else _LOOPBACK],  # noqa: S104
             "keys": keys,
-            "rtc": {"node_ip": settings.sfu_address or ""},
+            "rtc": {"node_ip": settings.sfu_address or "", "udp_port": settings.sfu_udp_port},
             # A room is given up soon after the last one left: moim makes it anew.
             "room": {"departure_timeout": 5},
             "webhook": {"api_key": KEY, "urls": [self.api_url + _WEBHOOK]},
         }
-        values["rtc"]["udp_port"] = _free(settings.sfu_udp_port)
         config = SfuConfig.model_validate(values)
         advertise, bind = media_addresses(config)
-        sfu = Sfu(config, bind=bind, advertise=advertise)
+        turn = settings.turn_secret
+        access = turn_access(
+            settings.turn_urls,
+            turn.get_secret_value() if turn is not None else None,
+            settings.turn_lifetime_s,
+        )
+        sfu = Sfu(
+            config,
+            bind=_free(bind),
+            advertise=advertise,
+            relays=lambda sid: turn_servers(access, sid, time.time()),
+        )
         self._udp_port = sfu.candidates[0][1]
         _log.info("sfu_started", udp_port=self._udp_port)
         return sfu
 
 
-def _free(port: int) -> int:
-    """The port, or 0 where somebody has it: the engine would share it, and lose packets to them."""
-    try:
-        for one in listen_udp("0.0.0.0", port):  # noqa: S104 - media comes from everywhere
-            one.close()
-    except ListenError:
-        _log.warning("sfu_port_taken", udp_port=port)
-        return 0
-    return port
+def _free(bind: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The addresses, with port 0 where somebody has theirs: the engine would share it, and lose
+    packets to them."""
+    for address, port in bind:
+        try:
+            for one in listen_udp(address, port):
+                one.close()
+        except ListenError:
+            _log.warning("sfu_port_taken", udp_port=port)
+            return [(address, 0) for address, _ in bind]
+    return bind
 
 
 def _inside(app: Any, hear: Hear) -> Router:

@@ -39,7 +39,9 @@ Seconds = Annotated[float, Field(ge=0)]
 
 def _words(value: object) -> object:
     """One address, or one of each family with a comma between, as LiveKit takes them."""
-    return tuple(word.strip() for word in value.split(",")) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return tuple(word.strip() for word in value.split(",") if word.strip())
 
 
 class TurnServer(_Part):
