@@ -3,9 +3,10 @@
 
 PYTHON ?= python3
 ARGS ?=
+SECONDS ?= 600
 DO = @$(PYTHON) -m tools.bootstrap
 
-.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster screenshots bench bench-data setup lock clean
+.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster chaos screenshots bench bench-chat bench-data setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,11 +48,17 @@ impairment: ## how a call fares at 2, 5, 10 and 20 % loss
 cluster: ## several servers, a proxy, PostgreSQL and Redis, until Ctrl-C
 	$(DO) cluster $(ARGS)
 
+chaos: ## several servers in a storm of faults, SECONDS=3600 for an hour
+	$(DO) chaos --seconds $(SECONDS) $(ARGS)
+
 screenshots: ## a picture of every screen, desktop and phone, light and dark
 	$(DO) screenshots $(ARGS)
 
 bench: ## moim's media server beside LiveKit's; ARGS="--rounds 1 --scenario 1-to-100" for less
 	$(DO) bench $(ARGS)
+
+bench-chat: ## what a chat message to 200 sockets costs, beside plain python-socketio
+	$(DO) bench-chat $(ARGS)
 
 bench-data: ## how fast files and messages go between two pages
 	$(DO) bench-data $(ARGS)

@@ -27,10 +27,11 @@ START_S = 30
 class Postgres:
     """One database server; its data and its port stay the same over `kill` and `start`."""
 
-    def __init__(self, *, durable: bool = True) -> None:
+    def __init__(self, *, durable: bool = True, folder: Path | None = None) -> None:
+        """`folder` is an empty one of a disk of one's own choice."""
         self._bin = Path(need("postgres")).resolve().parent
         self._account = ACCOUNT if os.geteuid() == 0 else None
-        self.folder = Path(tempfile.mkdtemp(prefix="moim-postgres-"))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="moim-postgres-"))
         if self._account is not None:
             shutil.chown(self.folder, self._account)
         self.port = free_port()
@@ -84,6 +85,11 @@ class Postgres:
     def kill(self) -> None:
         """As if the power had gone, for all of its processes."""
         self._end(signal.SIGQUIT)
+
+    @property
+    def runs(self) -> bool:
+        """False when it was stopped, or has stopped by itself."""
+        return self._process is not None and self._process.poll() is None
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is not None:

@@ -13,6 +13,11 @@ class RealServer:
         self.log = folder / log
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None and self._process.returncode is None
+
     async def kill(self) -> None:
         """As if the power had gone: SIGKILL, nothing is closed or written any more."""
         if self._process is not None:

@@ -218,11 +218,12 @@ def uvicorn_config(
     import uvicorn
 
     from moim.secure_port import secure_port
+    from moim.signalling.wire import WireProtocol
 
     return uvicorn.Config(
         app,
         http="auto" if context is None else secure_port(context),
-        ws="websockets-sansio",
+        ws=WireProtocol,
         ws_max_size=max(
             settings.command_max_bytes + WEBSOCKET_OVERHEAD_BYTES,
             settings.app_event_max_bytes + WEBSOCKET_OVERHEAD_BYTES,

@@ -285,7 +285,7 @@ class Settings(BaseSettings):
     max_participants: int = Field(
         default=8,
         ge=2,
-        le=50,
+        le=500,
         description="People in one meeting; every browser sends to every other, so more need more "
         "upload.",
     )

@@ -75,6 +75,11 @@ class MoimServer(RealServer):
         assert self._process is not None, "it does not run"
         self._process.send_signal(signal.SIGSTOP)
 
+    def resume(self) -> None:
+        """What was paused goes on."""
+        assert self._process is not None, "it does not run"
+        self._process.send_signal(signal.SIGCONT)
+
     async def stop(self) -> int:
         """Asks it to stop, and gives its exit code."""
         assert self._process is not None, "it does not run"

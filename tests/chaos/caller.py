@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import json
 import re
-from typing import Any
+from typing import Any, Self
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,6 +18,9 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from moim.meeting.model import Room
 from moim.meeting.rules import apply, load_room, load_stored
 
+TRANSIENT = frozenset({"busy", "internal", "server_stopping", "storage_failed", "unavailable"})
+"""What a server says when something it needs is away: trying again is right."""
+PING_S = 2
 CSRF = re.compile(r'name="csrf"[^>]*value="([^"]+)"')
 
 
@@ -61,7 +64,7 @@ class Caller:
         self._task: asyncio.Task[None] | None = None
         self._declined: Declined | None = None
 
-    async def __aenter__(self) -> "Caller":
+    async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._live())
         seated = asyncio.create_task(self._seated.wait())
         done, _ = await asyncio.wait(
@@ -78,6 +81,10 @@ class Caller:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task  # raises Declined when the seat was refused
+
+    def base(self) -> str:
+        """The server to connect to next."""
+        return str(self.browser.base_url).rstrip("/")
 
     async def command(self, name: str, **fields: Any) -> dict[str, Any]:
         """Ask until it is answered, over any number of connections. Raises: Declined."""
@@ -106,13 +113,20 @@ class Caller:
 
     async def _live(self) -> None:
         """Connect, come back, for ever."""
-        base = str(self.browser.base_url).rstrip("/")
-        address = base.replace("http", "ws", 1) + f"/ws?room={self.slug}"
         cookie = "; ".join(f"{k}={v}" for k, v in self.browser.cookies.items())
         while True:
             with contextlib.suppress(OSError, WebSocketException, InvalidStatus, TimeoutError):
-                headers = {"cookie": cookie, "origin": base}
-                async with connect(address, additional_headers=headers, proxy=None) as socket:
+                base = self.base()
+                address = base.replace("http", "ws", 1) + f"/ws?room={self.slug}"
+                async with connect(
+                    address,
+                    additional_headers={"cookie": cookie, "origin": base},
+                    proxy=None,
+                    open_timeout=2 * PING_S,
+                    ping_interval=PING_S,
+                    ping_timeout=PING_S,
+                    close_timeout=1,
+                ) as socket:
                     self._socket = socket
                     self.connections += 1
                     await self._listen(socket)
@@ -136,6 +150,8 @@ class Caller:
                 elif told["event"] == "hello":
                     self.identity = told["data"]["identity"]
                     resuming = asyncio.create_task(self._take_seat())
+                elif told["event"] == "snapshot":
+                    self.room = load_room(told["data"]["snapshot"])
                 elif "seq" in told["data"]:
                     self._hear({"type": told["event"], **told["data"]})
         finally:
@@ -151,7 +167,8 @@ class Caller:
         command_id = f"join{self.connections}-{next(self._numbers)}-{self.name}"
         said = await self._ask(command_id, "participant.join", fields, now=True)
         if not said["ok"]:
-            self._declined = Declined(said["error"]["code"])
+            if said["error"]["code"] not in TRANSIENT:
+                self._declined = Declined(said["error"]["code"])
             assert self._socket is not None
             await self._socket.close()
             return

@@ -101,8 +101,9 @@ class Deployment:
         sticky: bool = True,
         settings: Mapping[str, str] | None = None,
         program: Sequence[str] | None = None,
+        postgres_folder: Path | None = None,
     ) -> None:
-        self.postgres = Postgres()
+        self.postgres = Postgres(folder=postgres_folder)
         self.redis = RedisServer()
         common = {
             "MOIM_DATABASE_URL": self.postgres.url(),
@@ -137,9 +138,17 @@ async def deployed(
     sticky: bool = True,
     settings: Mapping[str, str] | None = None,
     program: Sequence[str] | None = None,
+    postgres_folder: Path | None = None,
 ) -> AsyncIterator[Deployment]:
     """A deployment for as long as the block lasts."""
-    one = Deployment(folder, servers=servers, sticky=sticky, settings=settings, program=program)
+    one = Deployment(
+        folder,
+        servers=servers,
+        sticky=sticky,
+        settings=settings,
+        program=program,
+        postgres_folder=postgres_folder,
+    )
     try:
         await one.start()
         yield one

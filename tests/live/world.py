@@ -10,7 +10,7 @@ from typing import Any
 
 from moim.live.graces import GraceTimes
 from moim.live.mailbox import Answer
-from moim.live.outgoing import Outgoing
+from moim.live.outgoing import Outgoing, Several
 from moim.live.registry import Registry
 from moim.live.room import LiveRoom, Tools
 from moim.live.seats import Connection
@@ -136,6 +136,10 @@ class Browser:
             self.view = load_room(body["snapshot"])
         elif message.event in EVENTS and self.view is not None:
             self._fold({"type": message.event, **body})
+
+    def send_all(self, several: Several) -> None:
+        for message in several.messages:
+            self.send(message)
 
     def _fold(self, frame: dict[str, Any]) -> None:
         assert self.view is not None

@@ -15,6 +15,8 @@ import websockets
 from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection
 
+from moim.signalling.wire import WireProtocol
+
 DEADLINE_S = 5
 CLIENT_PATIENCE_S = 0.5
 Heard = tuple[str, Any]
@@ -40,7 +42,7 @@ async def serving(app: ASGIApp) -> AsyncIterator[str]:
     port = listener.getsockname()[1]
     config = uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=WireProtocol,
         log_config=None,
         lifespan="on",
         proxy_headers=False,  # the app reads them, as in `moim.serve`

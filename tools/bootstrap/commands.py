@@ -200,6 +200,20 @@ def bench(arguments: Sequence[str]) -> int:
     return _become([venv_program("python"), "-m", "bench.sfu", *words])
 
 
+def chaos(arguments: Sequence[str]) -> int:
+    """Several servers in a storm of faults."""
+    setup(())
+    node.ensure_client()
+    debian.ensure_programs()
+    return _become([venv_program("python"), "-m", "tools.chaos", *arguments], node.environment())
+
+
+def bench_chat(arguments: Sequence[str]) -> int:
+    """What a chat message to many costs, beside plain python-socketio."""
+    setup(())
+    return _become([venv_program("python"), "-m", "bench.chat", *arguments], node.environment())
+
+
 def clean(_: Sequence[str]) -> int:
     """Removes what was built and set up; rooms and settings in the data folder stay."""
     caches = [ROOT / name for name in (".mypy_cache", ".ruff_cache", ".pytest_cache", "dist")]
@@ -307,8 +321,10 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "nat": nat,
     "impairment": impairment,
     "cluster": cluster,
+    "chaos": chaos,
     "screenshots": screenshots,
     "bench": bench,
+    "bench-chat": bench_chat,
     "bench-data": bench_data,
     "setup": setup,
     "lock": lock,

@@ -4,19 +4,33 @@ The last events are held, so that who has missed some can catch up without the d
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from moim.live.draft import Placed
-from moim.live.outgoing import Outgoing, snapshot_for
+from moim.live.outgoing import Outgoing, Several, snapshot_for
 from moim.live.seats import Connection, Seats
 from moim.meeting.feature import Stored
 from moim.meeting.ids import Identity, Stream
-from moim.meeting.membership import ParticipantJoined, ParticipantLeft, RoleGranted
+from moim.meeting.membership import (
+    MeetingEnded,
+    ParticipantJoined,
+    ParticipantLeft,
+    ParticipantResumed,
+    RoleGranted,
+)
 from moim.meeting.model import Room
 from moim.meeting.rules import dump_event, streams_of
 
 EVENTS_HELD = 500
+
+
+_MOVES = (MeetingEnded, ParticipantJoined, ParticipantLeft, ParticipantResumed, RoleGranted)
+
+
+def moves_somebody(placed: Iterable[Placed]) -> bool:
+    """Whether any of it changes who sits, or what somebody may see."""
+    return any(isinstance(one.stored.event, _MOVES) for one in placed)
 
 
 def frame_of(placed: Placed) -> dict[str, Any]:
@@ -68,18 +82,30 @@ class Audience:
                 if one.is_about(about):
                     one.stored = _scrubbed(one.stored)
 
-    def publish(self, room: Room, placed: Iterable[Placed]) -> int:
-        """Tell what has happened; `room` is the fold after it all. Returns how many heard what."""
+    def publish(self, room: Room, placed: Sequence[Placed], *, moved: bool) -> int:
+        """Tell what has happened; `room` is the fold after it all. Returns how many heard what.
+
+        `moved` says that somebody sat down or may see something else now. Where nobody did, as
+        with most messages, everybody sees what they saw.
+        """
         told = 0
-        now = {c: _streams(room, c) for c in self._seats}
-        for one in placed:
-            for connection, streams in now.items():
-                if one.stored.stream in connection.streams & streams:
-                    connection.outlet.send(message_of(one))
-                    told += 1
-            self._hold(one)
-        for connection, streams in now.items():
+        together: dict[tuple[int, ...], Several] = {}
+        for connection in self._seats:
+            streams = _streams(room, connection) if moved else connection.streams
+            visible = connection.streams & streams
+            heard = tuple(n for n, one in enumerate(placed) if one.stored.stream in visible)
+            told += len(heard)
+            if len(heard) == 1:
+                connection.outlet.send(message_of(placed[heard[0]]))
+            elif heard:
+                several = together.get(heard)
+                if several is None:
+                    several = Several([message_of(placed[n]) for n in heard])
+                    together[heard] = several
+                connection.outlet.send_all(several)
             self.show(connection, streams, room)
+        for one in placed:
+            self._hold(one)
         return told
 
     def show(self, connection: Connection, streams: frozenset[Stream], room: Room) -> None:

@@ -1,7 +1,7 @@
 """What the server says, encoded once however many hear it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from moim.meeting.frames import Goodbye
@@ -29,6 +29,24 @@ class Outgoing:
 
     def form(self, door: str, make: Callable[["Outgoing"], T]) -> T:
         """This message as one kind of door frames it, made at the first call."""
+        if door not in self._forms:
+            self._forms[door] = make(self)
+        found: T = self._forms[door]
+        return found
+
+
+class Several:
+    """Messages that one connection hears together. Doors keep their own framing of all of them
+    here, so that who hears the same costs one write each."""
+
+    __slots__ = ("_forms", "messages")
+
+    def __init__(self, messages: Sequence[Outgoing]) -> None:
+        self.messages = messages
+        self._forms: dict[str, Any] = {}
+
+    def form(self, door: str, make: Callable[["Several"], T]) -> T:
+        """These messages as one kind of door frames them, made at the first call."""
         if door not in self._forms:
             self._forms[door] = make(self)
         found: T = self._forms[door]

@@ -4,7 +4,7 @@ tests bring virtual time and counted ids."""
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from moim.live.outgoing import Outgoing
+from moim.live.outgoing import Outgoing, Several
 from moim.meeting.ids import FileId, Identity, MeetingId, RoomId, Sid
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ class Outlet(Protocol):
 
     def send(self, message: Outgoing) -> None:
         """Queue a message; one who takes them too slowly is closed and comes back to catch up."""
+
+    def send_all(self, several: Several) -> None:
+        """Queue several, in their order."""
 
     def close(self, *, for_good: bool) -> None:
         """Close after what is queued. `for_good` tells the client not to come back by itself."""

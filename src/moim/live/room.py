@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 import structlog
 
 from moim.live.alone import ALONE
-from moim.live.audience import Audience, message_of
+from moim.live.audience import Audience, message_of, moves_somebody
 from moim.live.draft import Draft, Joining, Placed
 from moim.live.figures import Figures
 from moim.live.graces import Graces, GraceTimes
@@ -396,13 +396,16 @@ class LiveRoom:
                 self.seats.take(joined.connection, joined.tab, seat.sid)
                 seated = Seated(seat.identity, seat.sid, joined.tab)
                 self._tools.bus.tell(self.fold.id, seated)
-        self._tools.figures.deliveries += self._audience.publish(self.fold, placed)
+        moved = bool(joining) or moves_somebody(placed)
+        told = self._audience.publish(self.fold, placed, moved=moved)
+        self._tools.figures.deliveries += told
         if own and placed and self._tools.bus.active:
             happened = Happened([message_of(one) for one in placed])
             self._tools.bus.tell(self.fold.id, happened)
         for one in placed:
             one.message = None  # a later event may scrub it
-        self._graces.follow(self.fold, self.seats)
+        if moved:
+            self._graces.follow(self.fold, self.seats)
         self.planes.follow(self.fold, placed)
         if self._titling is not None:
             self._titling.follow(placed)

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import parse_qs
 
 import socketio
 from engineio import packet as engine_packet
@@ -15,6 +16,7 @@ from engineio.payload import Payload
 from starlette.types import Message, Receive, Scope, Send
 
 from moim.signalling.app_bus import AppBus
+from moim.signalling.frames import Frames, frames_of
 from moim.signalling.packets import strict_packets
 from moim.signalling.rates import Places
 from moim.signalling.sticky import Sticky, refusal
@@ -75,6 +77,8 @@ class Engine:
         self._places = Places(2 * connections_per_address)
         self._hosts: dict[str, str] = {}
         """By transport: who opened it."""
+        self._frames: dict[str, Frames] = {}
+        """By transport: where whole frames can be written at once."""
         self._queued_bytes: dict[str, int] = {}
         """By transport: what was queued since its queue was empty last."""
         self._library = dict(self.server.eio.handlers)
@@ -89,6 +93,7 @@ class Engine:
         if not self._places.take(host):
             return False
         self._hosts[socket_id] = host
+        self._offer(socket_id, environ["asgi.scope"])
         self.close_unused(socket_id, UNUSED_AT_FIRST_S)
         return await self._library["connect"](socket_id, environ)
 
@@ -98,6 +103,7 @@ class Engine:
             self._places.give_back(host)
         await self._library["disconnect"](socket_id, reason)
         self._queued_bytes.pop(socket_id, None)
+        self._frames.pop(socket_id, None)
         socket = self.server.eio.sockets.get(socket_id)
         if socket is not None:
             # A long poll of a client that has said goodbye would hang until its ping is due.
@@ -107,6 +113,9 @@ class Engine:
         """Serve one request or one WebSocket."""
         if scope["type"] == "websocket":
             receive = _careful(receive)
+            asked = parse_qs(scope["query_string"].decode("latin-1")).get("sid", [""])[0]
+            if asked in self._hosts:  # it was a long poll until now
+                self._offer(asked, scope)
         if self._sticky is not None and (misled := self._sticky.is_misled(scope)):
             await self._sticky.refuse(misled, scope, receive, send)
             return
@@ -138,6 +147,24 @@ class Engine:
         for one in packets:
             socket.queue.put_nowait(one)
         return True
+
+    def _offer(self, socket_id: str, scope: Scope) -> None:
+        if scope["type"] == "websocket" and (frames := frames_of(scope)) is not None:
+            self._frames[socket_id] = frames
+
+    def write(self, socket_id: str, frame: bytes) -> bool:
+        """Write a whole WebSocket frame at once. False when something waits before it, or the
+        transport is none that can: then `push` is the way."""
+        frames = self._frames.get(socket_id)
+        socket = self.server.eio.sockets.get(socket_id)
+        return (
+            frames is not None
+            and socket is not None
+            and socket.upgraded
+            and not (socket.closed or socket.closing)
+            and socket.queue.empty()
+            and frames.write_frame(frame)
+        )
 
     def _send(self, socket_id: str, packet: socketio.packet.Packet) -> None:
         """What the library itself sends: answers, mostly."""

@@ -10,11 +10,12 @@ import structlog
 from socketio import exceptions
 from starlette.requests import HTTPConnection
 
-from moim.live.outgoing import Outgoing
+from moim.live.outgoing import Outgoing, Several
 from moim.meeting.errors import ErrorCode, MoimError, ProtocolViolation, Unavailable
 from moim.signalling.commands import refusal
 from moim.signalling.door import Door, Visit
 from moim.signalling.engine import Engine, message_packets
+from moim.signalling.frames import text_frame
 from moim.signalling.packets import refusal_in
 
 NAMESPACE = "/"
@@ -31,10 +32,18 @@ class SocketIoOutlet:
 
     def send(self, message: Outgoing) -> None:
         """Queue an event; who takes them too slowly is closed and comes back to catch up."""
+        if self._engine.write(self._socket_id, message.form("socketio-frame", _whole)):
+            return
         packets = message.form("socketio", _packets)
         if not self._engine.push(self._socket_id, packets):
             _log.info("slow_connection_closed")
             self._engine.give_up(self._socket_id)
+
+    def send_all(self, several: Several) -> None:
+        """Queue several events; at best all of them are one write."""
+        if not self._engine.write(self._socket_id, several.form("socketio-frame", _all_whole)):
+            for message in several.messages:
+                self.send(message)
 
     def close(self, *, for_good: bool) -> None:
         """Socket.IO clients reconnect when a transport closes, and not when a server says so."""
@@ -42,6 +51,14 @@ class SocketIoOutlet:
             self._engine.disconnect(self._sid, NAMESPACE)
         else:
             self._engine.hang_up(self._socket_id)
+
+
+def _whole(message: Outgoing) -> bytes:
+    return text_frame(f'42["{message.event}",{message.body}]')
+
+
+def _all_whole(several: Several) -> bytes:
+    return b"".join(one.form("socketio-frame", _whole) for one in several.messages)
 
 
 def _packets(message: Outgoing) -> list[Any]:

@@ -15,11 +15,12 @@ from typing import Any
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from moim.live.outgoing import Outgoing, encode
+from moim.live.outgoing import Outgoing, Several, encode
 from moim.meeting.errors import ErrorCode, MoimError, ProtocolViolation, Unavailable
 from moim.signalling import strict_json
 from moim.signalling.commands import refusal
 from moim.signalling.door import Door, Visit
+from moim.signalling.frames import Frames, frames_of, text_frame
 
 CLOSED_FOR_GOOD = 4000
 REFUSED = 4403
@@ -34,7 +35,9 @@ _log = structlog.get_logger("moim.signalling")
 class WebSocketOutlet:
     """A bounded queue of text frames with one writer."""
 
-    def __init__(self) -> None:
+    def __init__(self, frames: Frames | None = None) -> None:
+        """`frames` is where whole ones can be written at once."""
+        self._frames = frames
         self._waiting: deque[str] = deque()
         self._waiting_chars = 0
         self._something = asyncio.Event()
@@ -42,7 +45,15 @@ class WebSocketOutlet:
 
     def send(self, message: Outgoing) -> None:
         """Queue an event; who takes them too slowly is closed and comes back to catch up."""
-        self.write(message.form("websocket", _frame))
+        free = not self._waiting and self._close_code is None
+        frame = message.form("websocket-frame", _whole)
+        if not (free and self._frames is not None and self._frames.write_frame(frame)):
+            self.write(message.form("websocket", _frame))
+
+    def send_all(self, several: Several) -> None:
+        """Queue several events."""
+        for message in several.messages:
+            self.send(message)
 
     def write(self, text: str) -> None:
         """Queue a frame."""
@@ -79,6 +90,10 @@ def _frame(message: Outgoing) -> str:
     return f'{{"event":"{message.event}","data":{message.body}}}'
 
 
+def _whole(message: Outgoing) -> bytes:
+    return text_frame(_frame(message))
+
+
 class WebSocketDoor:
     """The endpoint of `/ws`."""
 
@@ -88,7 +103,7 @@ class WebSocketDoor:
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection until it ends."""
         await socket.accept()
-        outlet = WebSocketOutlet()
+        outlet = WebSocketOutlet(frames_of(socket.scope))
         try:
             visit = await self._door.open(socket, _auth(socket), outlet)
         except MoimError as error:
