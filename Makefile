@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 600
 DO = @$(PYTHON) -m tools.bootstrap
 
-.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster chaos screenshots bench bench-chat bench-data setup lock clean
+.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster chaos screenshots bench bench-chat bench-data bench-handover setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -59,6 +59,8 @@ bench: ## moim's media server beside LiveKit's; ARGS="--rounds 1 --scenario 1-to
 
 bench-chat: ## what a chat message to 200 sockets costs, beside plain python-socketio
 	$(DO) bench-chat $(ARGS)
+bench-handover: ## the longest pause in picture and sound while a call changes planes; needs Rust
+	$(DO) bench-handover $(ARGS)
 
 bench-data: ## how fast files and messages go between two pages
 	$(DO) bench-data $(ARGS)

@@ -14,7 +14,7 @@ from tests.browser.person import Person, until
 from tests.browser.server import Links, MoimServer
 from tests.browser.test_call import become_host
 from tests.browser.troubles import SERVER_AWAY
-from tests.browser.visiting import is_on, plane
+from tests.browser.visiting import choose, is_on, plane
 from tests.sfu.clients.server import KEY, SECRET, SfuServer
 
 pytestmark = pytest.mark.skipif(
@@ -136,15 +136,3 @@ async def test_a_host_moves_a_call_to_a_livekit_server_which_may_go_away_and_com
     await see_and_hear(mina, jun)
     await party.close()
     party.troubles.check()
-
-
-async def choose(host: Person, plane_name: str) -> None:
-    """In the panel behind the scenes."""
-    picker = host.page.get_by_test_id("plane-choice")
-    if not await picker.count():
-        await host.page.get_by_test_id("more-button").click()
-        await host.page.get_by_test_id("details-button").click()
-    await picker.select_option(plane_name)
-    await expect(host.page.get_by_test_id("details-plane")).to_have_attribute(
-        "data-plane", plane_name, timeout=25_000
-    )

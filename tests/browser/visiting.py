@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from livekit import api
+from playwright.async_api import expect
 
 from tests.browser.person import Person, until
 from tests.browser.server import Links, MoimServer
@@ -61,3 +62,15 @@ async def act_on(person: Person, name: str, action: str) -> None:
     await tile.hover()
     await tile.get_by_test_id("person-menu").click()
     await person.page.get_by_test_id(f"action-{action}").click()
+
+
+async def choose(host: Person, plane_name: str) -> None:
+    """In the panel behind the scenes."""
+    picker = host.page.get_by_test_id("plane-choice")
+    if not await picker.count():
+        await host.page.get_by_test_id("more-button").click()
+        await host.page.get_by_test_id("details-button").click()
+    await picker.select_option(plane_name)
+    await expect(host.page.get_by_test_id("details-plane")).to_have_attribute(
+        "data-plane", plane_name, timeout=25_000
+    )

@@ -61,6 +61,8 @@ def run(arguments: Sequence[str]) -> int:
     begun = time.monotonic()
     python.ensure_packages(dev=False)
     node.ensure_client()
+    if os.environ.get("MOIM_SFU", "on").lower() not in ("0", "off", "no", "false"):
+        engine.ensure_engine()
     print(f"  ✓  Ready to start ({seconds_since(begun)})", flush=True)
     return _become([venv_program("python"), "-m", "moim", *arguments])
 
@@ -187,6 +189,16 @@ def bench_data(arguments: Sequence[str]) -> int:
     node.ensure_client()
     env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
     return _become([venv_program("python"), "-m", "bench.data", *arguments], env)
+
+
+def bench_handover(arguments: Sequence[str]) -> int:
+    """The longest pause in picture and sound while a call changes planes."""
+    setup(())
+    node.ensure_client()
+    if not engine.ensure_engine():
+        return 1
+    env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
+    return _become([venv_program("python"), "-m", "bench.handover", *arguments], env)
 
 
 def bench(arguments: Sequence[str]) -> int:
@@ -326,6 +338,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "bench": bench,
     "bench-chat": bench_chat,
     "bench-data": bench_data,
+    "bench-handover": bench_handover,
     "setup": setup,
     "lock": lock,
     "clean": clean,

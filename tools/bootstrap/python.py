@@ -13,8 +13,10 @@ from tools.bootstrap import network
 from tools.bootstrap.places import EXE, ROOT, TOOLS, UV, VENV, venv_program
 from tools.bootstrap.steps import StepFailed, Word, digest, is_stamped, quietly, step, write_stamp
 
-# A start may ask for a tunnel; what that takes is small.
-EXTRAS = ("--extra", "tunnel")
+# A start may ask for a tunnel, and meetings may move to the SFU; what that takes is small. The
+# SFU's engine is built from Rust where there is some, see `engine.py`.
+EXTRAS = ("--extra", "tunnel", "--extra", "sfu")
+ENGINE = "moim-engine"
 PINS = Path(__file__).with_name("pins.json")
 _MACHINES = {
     "amd64": ("x86_64", "amd64"),
@@ -109,7 +111,9 @@ def ensure_packages(*, dev: bool) -> None:
         if not venv_program("python").exists():
             quietly([UV, "venv", "--clear", "--python", sys.executable, VENV], env=env)
         if network.index() == network.PYPI:
-            quietly([UV, "sync", "--locked", *EXTRAS, "--dev" if dev else "--no-dev"], env=env)
+            without = ("--no-install-package", ENGINE)
+            kind = "--dev" if dev else "--no-dev"
+            quietly([UV, "sync", "--locked", *EXTRAS, *without, kind], env=env)
         else:
             _sync_from_mirror(env, dev=dev)
         write_stamp(stamp, want_dev if dev else want)
@@ -126,6 +130,8 @@ def _sync_from_mirror(env: dict[str, str], *, dev: bool) -> None:
         "--output-file",
         listed,
         *EXTRAS,
+        "--no-emit-package",
+        ENGINE,
     ]
     without_index = {key: value for key, value in env.items() if key != "UV_DEFAULT_INDEX"}
     quietly([*export, "--dev" if dev else "--no-dev"], env=without_index)

@@ -1,6 +1,6 @@
 """What `moim doctor` looks at, one module for each side of it."""
 
-from moim.doctor import https, machine, relay, router, tunnel
+from moim.doctor import https, machine, relay, router, sfu, tunnel
 from moim.doctor.finding import BAD, NOTE, OK, Finding, Level
 from moim.settings import Settings
 
@@ -13,4 +13,5 @@ async def examine(settings: Settings) -> list[Finding]:
     found += [finding async for finding in https.examine(settings)]
     found += [finding async for finding in router.examine(settings)]
     found += [finding async for finding in relay.examine(settings)]
+    found += [finding async for finding in sfu.examine(settings)]
     return [*found, *[finding async for finding in tunnel.examine(settings)]]

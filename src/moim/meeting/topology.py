@@ -204,7 +204,9 @@ def due(room: Room, limits: Limits) -> Due | None:
     to = wanted(room, meeting, limits)
     if to is meeting.plane:
         return None
-    wait_ms = CALM_MS if to is Plane.MESH and limits.sfu else 0
+    # A host's choice is not something that flaps.
+    calm = to is Plane.MESH and limits.sfu and room.plane is not PlaneChoice.MESH
+    wait_ms = CALM_MS if calm else 0
     if meeting.failures:
         wait_ms = min(LATEST_AGAIN_MS, AGAIN_MS * 2 ** (meeting.failures - 1))
     return Due(meeting.changed_ms + wait_ms, room.epoch + 1, to)

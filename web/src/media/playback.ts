@@ -150,6 +150,9 @@ export function showVideo(element: HTMLVideoElement, stream: MediaStream | null)
   document.addEventListener("visibilitychange", play);
   return () => {
     document.removeEventListener("visibilitychange", play);
-    if (element.srcObject === stream) element.srcObject = null;
+    // Not at once: where another stream takes its place, the last picture stays until its first.
+    queueMicrotask(() => {
+      if (element.srcObject === stream) element.srcObject = null;
+    });
   };
 }
