@@ -31,6 +31,7 @@ from livekit.protocol.rtc import (
     TrackUnpublishedResponse,
 )
 
+from moim.sfu.announcements import Announcements
 from moim.sfu.frames import Frame
 from moim.sfu.joining import JoinWish
 from moim.sfu.participant import Participant
@@ -78,6 +79,7 @@ class Room:
         self.number: Final = world.engine.open_room()
         self.closed = False
         self.switchboard: Final = Switchboard(world, self)
+        self.announcements: Final = Announcements(world, self)
         self.tidings: Final = Tidings(world, self)
         self.welcome: Final = Welcome(world, self)
         self.rpc: Final = ServerRpc(world, self)
@@ -215,6 +217,7 @@ class Room:
         for participant in list(self.participants.values()):
             participant.ask_to_leave(reason, action)
             self.remove(participant, reason, tell=False)
+        self.announcements.close()
         self.world.directory.rooms.pop(self.number, None)
         self.world.engine.close_room(self.number)
         self.tidings.room("room_finished")
@@ -323,11 +326,7 @@ class Room:
 
     def broadcast(self, participant: Participant) -> None:
         """Tell everybody who may know how a participant is now; itself too."""
-        frame = Frame(SignalResponse(update=ParticipantUpdate(participants=[participant.info()])))
-        for other in list(self.participants.values()):
-            visible = other is participant or not participant.hidden
-            if other.signals is not None and visible:
-                other.signals.send(frame)
+        self.announcements.tell(participant)
 
     def send(self, participants: "list[Participant]", response: SignalResponse) -> None:
         """Send one response to several, encoded once."""
@@ -361,6 +360,7 @@ class Room:
 
     def _vanish(self, participant: Participant) -> None:
         """Tell the others that somebody is gone who is hidden from now on."""
+        self.announcements.forget(participant)
         info = participant.info()
         info.state = ParticipantInfo.DISCONNECTED
         others = [who for who in self.participants.values() if who is not participant]
