@@ -3,11 +3,14 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod builder;
+mod bundle;
 mod demux;
 mod engine;
 mod outbox;
+mod pace;
 mod port;
 mod shard;
 
+pub use bundle::together;
 pub use engine::{Config, Engine, EngineError};
 pub use outbox::Wake;

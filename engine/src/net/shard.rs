@@ -6,14 +6,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 use str0m::Rtc;
 
 use super::builder::{self, Job};
+use super::bundle::together;
 use super::demux::{Demux, Owner, Path};
 use super::outbox::Outbox;
+use super::pace::Pace;
 use super::port::{Buffers, Port};
 use crate::command::{Addressed, Command};
 use crate::event::{Event, Refusal};
@@ -252,16 +255,24 @@ impl Shard {
         let mut events = Events::with_capacity(64);
         let mut buffers = Buffers::new();
         let mut more = self.reads;
+        let mut pace = Pace::new(Instant::now());
         loop {
-            let timeout = if more { Duration::ZERO } else { self.sleep(Instant::now()) };
+            let begun = Instant::now();
+            let timeout =
+                if more { Duration::ZERO } else { self.sleep(begun).max(pace.rest(begun)) };
             if let Err(error) = self.ends.poll.poll(&mut events, Some(timeout))
                 && error.kind() != io::ErrorKind::Interrupted
             {
                 self.fail_all(&format!("poll: {error}"));
                 return;
             }
-            more |= events.iter().any(|event| event.token() != WAKE);
+            let heard = events.iter().any(|event| event.token() != WAKE);
+            if heard && !more {
+                thread::sleep(pace.gather(begun, Instant::now()));
+            }
+            more |= heard;
             let now = Instant::now();
+            pace.turn(now);
             match self.take_messages(now) {
                 Taken::Stop => return self.stop(now),
                 Taken::More => {
@@ -510,19 +521,8 @@ impl Shard {
                 rest = others;
                 continue;
             };
-            let most = port.bundle(size);
-            let mut end = first.range.end;
-            let mut count = 1;
-            for next in others.iter().take(most - 1) {
-                if next.destination != to || next.range.len() > size {
-                    break;
-                }
-                end = next.range.end;
-                count += 1;
-                if next.range.len() < size {
-                    break;
-                }
-            }
+            let count = together(rest, port.bundle(size));
+            let end = rest.get(count - 1).map_or(first.range.end, |last| last.range.end);
             let bytes = datagrams.bytes(first.range.start..end);
             if port.send(to, path.and_then(|path| path.local), bytes, size) {
                 self.traffic.datagrams_out += count as u64;
