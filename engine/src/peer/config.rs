@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use str0m::config::DtlsVersion;
 use str0m::format::{CodecConfig, PayloadParams};
-use str0m::rtp::Extension;
+use str0m::media::MediaKind;
+use str0m::rtp::{Extension, StreamTx};
 use str0m::{Rtc, RtcConfig};
 
 use crate::codec::dependency_descriptor;
@@ -14,9 +15,14 @@ use crate::command::PeerOptions;
 const MAX_MESSAGE_BYTES: u32 = 256 * 1024;
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 
-/// Packets kept for retransmission to each subscriber, for three seconds at most.
+/// Packets kept for retransmission to each subscriber, and for how long at most. A packet that was
+/// asked for later than this would come too late to be shown; what is kept is most of what a
+/// subscriber takes of memory.
 const RESEND_VIDEO: usize = 600;
 const RESEND_AUDIO: usize = 50;
+const RESEND_AGE: Duration = Duration::from_millis(1_500);
+/// Retransmissions stop above this share of what is sent: the way is full, not lossy.
+const RESEND_SHARE: f32 = 0.15;
 
 /// How often loss and round trip are read.
 pub const STATS_INTERVAL: Duration = Duration::from_secs(2);
@@ -53,6 +59,12 @@ pub fn build(options: &PeerOptions, now: Instant) -> Rtc {
             CodecConfig::new_from_payload_params(codecs.params().iter().map(without_rtx).collect());
     }
     config.build(now)
+}
+
+/// Bounds what one stream keeps.
+pub fn limit_resends(stream: &mut StreamTx, kind: MediaKind) {
+    let most = if kind == MediaKind::Video { RESEND_VIDEO } else { RESEND_AUDIO };
+    stream.set_rtx_cache(most, RESEND_AGE, Some(RESEND_SHARE));
 }
 
 fn without_rtx(params: &PayloadParams) -> PayloadParams {

@@ -7,6 +7,7 @@ use str0m::net::Protocol;
 use str0m::{Candidate, Rtc};
 use thiserror::Error;
 
+use super::config::limit_resends;
 use super::{DATA_TRACK, LOSSY, Peer, RELIABLE};
 use crate::command::PeerMode;
 use crate::event::{Failure, Refusal};
@@ -273,10 +274,16 @@ impl Peer {
                 continue;
             };
             let sends = rtc.media(mid).is_some_and(|media| media.direction().is_sending());
-            link.ssrc = match rtc.direct_api().stream_tx_by_mid(mid, None) {
-                Some(stream) if sends => Some(stream.ssrc()),
-                _ => None,
+            let mut api = rtc.direct_api();
+            let stream = api.stream_tx_by_mid(mid, None).filter(|_| sends);
+            let Some(stream) = stream else {
+                link.ssrc = None;
+                continue;
             };
+            if link.ssrc != Some(stream.ssrc()) {
+                link.ssrc = Some(stream.ssrc());
+                limit_resends(stream, link.kind);
+            }
         }
     }
 
