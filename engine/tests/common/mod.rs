@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use moim_engine::command::{Command, PeerMode, PeerOptions, Rights};
 use moim_engine::event::Event;
 use moim_engine::ids::{ParticipantId, PeerId, RoomId, TrackId};
+use moim_engine::net::together;
 use moim_engine::peer::build;
 use moim_engine::room::{Effects, Room};
 use str0m::change::{SdpAnswer, SdpOffer};
@@ -24,6 +25,8 @@ use str0m::{Candidate, Event as RtcEvent, Input, Output, Rtc};
 pub const ROOM: RoomId = RoomId(1 << 32);
 pub const STEP: Duration = Duration::from_millis(1);
 pub const VIDEO_CLOCK: u64 = 90_000;
+/// The most datagrams that Linux takes in one call.
+pub const BUNDLE: usize = 64;
 
 /// A seeded generator, so that each run is the same (xorshift64*).
 pub struct Dice(u64);
@@ -85,11 +88,23 @@ pub struct World {
     pub clients: Vec<Client>,
     pub bound: HashMap<SocketAddr, PeerId>,
     pub dice: Dice,
+    /// Told before and after each run of the room's own code.
+    pub around: fn(bool),
+    /// What the room sent.
+    pub sent: Sent,
     /// Clients describe a certificate that is not theirs.
     pub forged_fingerprint: bool,
     flights: BTreeMap<(Instant, u64), Flight>,
     flown: u64,
     next_id: u32,
+}
+
+/// What would have gone to the kernel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    pub calls: u64,
+    pub datagrams: u64,
+    pub bytes: u64,
 }
 
 pub fn server() -> SocketAddr {
@@ -109,6 +124,8 @@ impl World {
             clients: Vec::new(),
             bound: HashMap::new(),
             dice: Dice(0x5eed_1234_5678_9abc),
+            around: |_| {},
+            sent: Sent::default(),
             forged_fingerprint: false,
             flights: BTreeMap::new(),
             flown: 0,
@@ -122,7 +139,9 @@ impl World {
     }
 
     pub fn command(&mut self, command: Command) {
+        (self.around)(true);
         self.room.command(self.now, command, &mut self.effects);
+        (self.around)(false);
         self.collect();
     }
 
@@ -216,8 +235,10 @@ impl World {
     fn collect(&mut self) {
         while !self.effects.builds.is_empty() {
             for job in std::mem::take(&mut self.effects.builds) {
+                (self.around)(true);
                 let rtc = Box::new(build(&job.options, self.now));
                 self.room.built(self.now, job.peer, rtc, &mut self.effects);
+                (self.around)(false);
             }
         }
         for (peer, address) in self.effects.bound.drain(..) {
@@ -228,7 +249,15 @@ impl World {
         }
         self.effects.names.clear();
         self.events.append(&mut self.effects.events);
-        let datagrams = std::mem::take(&mut self.effects.datagrams);
+        let mut datagrams = std::mem::take(&mut self.effects.datagrams);
+        let mut rest = datagrams.list();
+        while !rest.is_empty() {
+            let count = together(rest, BUNDLE);
+            self.sent.calls += 1;
+            self.sent.datagrams += count as u64;
+            self.sent.bytes += rest[..count].iter().map(|one| one.range.len() as u64).sum::<u64>();
+            rest = &rest[count..];
+        }
         for datagram in datagrams.list() {
             let client = self.clients.iter().position(|c| c.address == datagram.destination);
             if let Some(client) = client {
@@ -236,6 +265,9 @@ impl World {
                 self.fly(Side::Client(client), client, bytes);
             }
         }
+        // As the media threads do: the memory is used again.
+        datagrams.clear();
+        self.effects.datagrams = datagrams;
     }
 
     fn fly(&mut self, to: Side, client: usize, bytes: Vec<u8>) {
@@ -285,7 +317,9 @@ impl World {
                     };
                     if let Some(peer) = owner {
                         let way = (address, server());
+                        (self.around)(true);
                         self.room.datagram(self.now, peer, way, &flight.bytes, &mut self.effects);
+                        (self.around)(false);
                         self.collect();
                     }
                 }
@@ -299,7 +333,9 @@ impl World {
                 }
             }
         }
+        (self.around)(true);
         self.room.settle(self.now, &mut self.effects);
+        (self.around)(false);
         self.collect();
         for index in 0..self.clients.len() {
             let now = self.now;
