@@ -18,6 +18,7 @@ for each scenario and server (a median over the rounds), and with `--each` one f
 """
 
 import argparse
+import http
 import json
 import os
 import re
@@ -27,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,7 @@ SCENARIOS = ("1-to-100", "10-by-10", "25-to-20", "audio-10-to-50", "join-storm")
 SERVERS = ("moim", "livekit")
 KEY, SECRET = "bench", "a-secret-of-thirty-two-characters"
 START_S = 20
+SETTLE_S = 1
 RUN_S = 150
 FIGURES = (
     "cpu_s_per_million",
@@ -94,10 +97,12 @@ def running(name: str, peer: str, folder: Path) -> Iterator[tuple[str, int]]:
         process = subprocess.Popen(command, stdout=file, stderr=file)
     try:
         until = time.monotonic() + START_S
-        while not listens(port):
+        while not answers(port):
             if process.poll() is not None or time.monotonic() > until:
                 raise SystemExit(f"{name} did not start:\n{log.read_text(errors='replace')}")
             time.sleep(0.05)
+        # What it takes to start is not for the first who joins.
+        time.sleep(SETTLE_S)
         yield f"127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
@@ -108,9 +113,13 @@ def running(name: str, peer: str, folder: Path) -> Iterator[tuple[str, int]]:
             process.wait()
 
 
-def listens(port: int) -> bool:
-    with socket.socket() as each:
-        return each.connect_ex(("127.0.0.1", port)) == 0
+def answers(port: int) -> bool:
+    """Whether the server says that it is well."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1) as answer:
+            return bool(answer.status == http.HTTPStatus.OK)
+    except OSError:
+        return False
 
 
 def measure(scenario: str, server: str, options: argparse.Namespace) -> Figures:
@@ -130,7 +139,12 @@ def measure(scenario: str, server: str, options: argparse.Namespace) -> Figures:
             "seconds": str(options.seconds),
         }
         command = [options.load, *(part for k, v in words.items() for part in (f"--{k}", v))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=RUN_S)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=RUN_S
+            )
+        except subprocess.TimeoutExpired:
+            return {"scenario": scenario, "server": server, "void": f"no end in {RUN_S} s"}
     if done.returncode != 0:
         reason = done.stderr.strip() or f"the generator ended with {done.returncode}"
         return {"scenario": scenario, "server": server, "void": reason}
