@@ -277,8 +277,9 @@ async def polling_memory(port: int, pid: int, said: dict[str, Any], more: int = 
             sid = json.loads(opened[1:])["sid"]
             auth = json.dumps({"room": said["slug"], "token": said["tokens"][n]})
             await (await http.post(f"{base}&sid={sid}", data=f"40{auth}")).text()
-            for _ in range(2):  # connected, hello
-                await (await http.get(f"{base}&sid={sid}")).text()
+            heard = ""
+            while '"hello"' not in heard:
+                heard += await (await http.get(f"{base}&sid={sid}")).text()
             polls.append(asyncio.create_task(http.get(f"{base}&sid={sid}")))
         await asyncio.sleep(0.5)
         grown = memory_kib(pid) - before

@@ -8,11 +8,11 @@ import asyncio
 import io
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperGroup
@@ -25,6 +25,7 @@ from moim.turn_config import turn_config
 if TYPE_CHECKING:
     from moim.storage.database import Database
 
+T = TypeVar("T")
 UNUSABLE = 2
 INTERRUPTED = 130
 
@@ -276,6 +277,68 @@ async def _host_link(settings: Settings, slug: str) -> str | None:
             return None
         now_ms = int(datetime.now(UTC).timestamp() * 1000)
         return await HostLinks(database).make(room.id, now_ms)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file, such as moim.backup.tar.gz.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Write rooms, messages, images, files and the key into one file, while moim runs."""
+    from importlib.metadata import version as installed
+
+    from moim import backup as module
+
+    settings = load_settings(data_dir=data_dir)
+
+    async def write() -> int | None:
+        async with _database(settings) as database:
+            if database is None:
+                return None
+            return await module.write(database, settings.data_dir, file, installed("moim"))
+
+    rows = asyncio.run(_told(write()))
+    if rows is None:
+        typer.echo("moim: There is nothing to back up yet.", err=True)
+        raise typer.Exit(UNUSABLE)
+    size_mb = file.stat().st_size / 1e6
+    _say(f"{rows} rows and all images and files are in {file} ({size_mb:.1f} MB).")
+    _say("Whoever has it can read every message: keep it as you keep the data folder.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `moim backup` has written.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Put a backup into an empty database, of whichever kind. moim must not be running."""
+    from moim import backup as module
+    from moim.platform import private_folder
+    from moim.storage.database import Database
+
+    settings = load_settings(data_dir=data_dir)
+    private_folder(settings.data_dir)
+
+    async def read() -> int:
+        database = Database(settings.database_url)
+        try:
+            return await module.read(database, settings.data_dir, file)
+        finally:
+            await database.close()
+
+    rows = asyncio.run(_told(read()))
+    _say(f"{rows} rows, and the images and files, are back. `moim` serves them.")
+
+
+async def _told(work: Awaitable[T]) -> T:
+    """Turns what can be wrong with a backup into a sentence."""
+    from moim.backup import BackupError
+    from moim.storage.schema import SchemaTooNew
+
+    try:
+        return await work
+    except (BackupError, SchemaTooNew) as error:
+        raise SettingsError(f"{error}.") from None
 
 
 @app.command()

@@ -21,9 +21,10 @@ class SchemaTooNew(Exception):
     code = "schema_too_new"
 
 
-async def bring_up_to_date(database: Database) -> None:
+async def bring_up_to_date(database: Database, revision: str | None = None) -> None:
     """Migrate to today's schema; an existing SQLite file is copied beside itself first.
 
+    An older `revision` is for who puts data of that time into an empty database.
     Raises: SchemaTooNew; Unavailable (`storage_failed`, `storage_full`).
     """
     engine = database.connect()
@@ -32,7 +33,7 @@ async def bring_up_to_date(database: Database) -> None:
             found = await connection.run_sync(_revision)
     except Exception as error:  # the driver's own errors differ from one to the next
         raise unavailable(error) from error
-    if found == HEAD:
+    if found is not None and found in (HEAD, revision):
         database.ready = True
         return
     if found is not None and found not in REVISIONS:
@@ -45,7 +46,7 @@ async def bring_up_to_date(database: Database) -> None:
     database.ready = True
     try:
         async with database.writing() as writer:
-            await writer.run_sync(_upgrade)
+            await writer.run_sync(_upgrade, revision or "head")
     except BaseException:
         database.ready = False
         raise
@@ -57,7 +58,7 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -67,7 +68,7 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # Of servers that start together one migrates, and the others find it done.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATING})
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def _copy(source: Path, target: Path) -> None:
