@@ -129,6 +129,7 @@ class Storm:
         self._disk = disk
         self._dice = random.Random(20)
         self._paused: set[str] = set()
+        self._full = False
         self.kills = 0
         self.faults: list[str] = []
 
@@ -136,12 +137,11 @@ class Storm:
         """For so long; afterwards everything runs again."""
         kinds: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("redis", self._redis),
+            *([("disk", self._fill)] if self._disk is not None else []),
             ("pause", self._pause),
             ("postgres", self._postgres),
             ("clock", self._jump),
         ]
-        if self._disk is not None:
-            kinds.append(("disk", self._fill))
         killing = asyncio.create_task(self._kill_again_and_again())
         try:
             until = time.monotonic() + seconds
@@ -166,11 +166,16 @@ class Storm:
             alive = [one for one in self._one.servers if one.name not in self._paused]
             victim = self._dice.choice(alive)
             for talker in self._talkers:
-                if talker.server is victim:
+                if talker.server is victim and self._journal_is_there:
                     talker.recovering_since = time.monotonic()
             await victim.kill()
             self.kills += 1
             await self._start(victim)
+
+    @property
+    def _journal_is_there(self) -> bool:
+        """Else who recovers waits for PostgreSQL, however fast the servers are."""
+        return self._one.postgres.runs and not self._full
 
     async def _start(self, server: ClusterServer) -> None:
         """It may not start while the database is away; a supervisor would try again."""
@@ -212,10 +217,12 @@ class Storm:
         assert self._disk is not None
         filler = self._disk / "filler"
         free = shutil.disk_usage(self._disk).free
+        self._full = True
         with filler.open("wb") as file, suppress(OSError):
             os.posix_fallocate(file.fileno(), 0, free - 4096)
         await asyncio.sleep(self._pace.away_s)
         filler.unlink()
+        self._full = False
         if not self._one.postgres.runs:  # without room for its log it stops rather than lie
             await asyncio.to_thread(self._one.postgres.start)
 
