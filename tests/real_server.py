@@ -18,6 +18,11 @@ class RealServer:
         """Whether there is a process."""
         return self._process is not None and self._process.returncode is None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
     async def kill(self) -> None:
         """As if the power had gone: SIGKILL, nothing is closed or written any more."""
         if self._process is not None:

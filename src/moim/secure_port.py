@@ -59,10 +59,10 @@ class _SecurePort(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        from uvicorn.protocols.http.auto import AutoHTTPProtocol
+        from moim.patience import PatientHTTP
 
         self._context = context
-        self._make_http: Callable[[], asyncio.Protocol] = lambda: AutoHTTPProtocol(  # type: ignore[call-arg]
+        self._make_http: Callable[[], asyncio.Protocol] = lambda: PatientHTTP(
             config=config, server_state=server_state, app_state=app_state
         )
         # uvicorn closes at a stop what is in this set, and waits for it.

@@ -217,12 +217,13 @@ def uvicorn_config(
     """Say how uvicorn is to serve the app; with a TLS context, HTTPS and HTTP on one port."""
     import uvicorn
 
+    from moim.patience import PatientHTTP
     from moim.secure_port import secure_port
     from moim.signalling.wire import WireProtocol
 
     return uvicorn.Config(
         app,
-        http="auto" if context is None else secure_port(context),
+        http=PatientHTTP if context is None else secure_port(context),
         ws=WireProtocol,
         ws_max_size=max(
             settings.command_max_bytes + WEBSOCKET_OVERHEAD_BYTES,

@@ -37,11 +37,6 @@ class ClusterServer(MoimServer):
         if program is not None:
             self.program = program
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None, "it does not run"
-        return self._process.pid
-
 
 class Nginx:
     """The proxy as `deploy/nginx.conf` has it, before servers on this machine."""

@@ -11,9 +11,10 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from moim.signalling import strict_json
+from moim.app import create_app
+from moim.signalling import engine, strict_json
 from tests.signalling.conftest import JUN, MINA, Site, opened, quick
-from tests.signalling.server import DOORS, RefusedConnection
+from tests.signalling.server import DOORS, RefusedConnection, serving
 
 
 @pytest.fixture
@@ -173,3 +174,21 @@ def test_pairs_of_surrogates_are_characters() -> None:
 def test_depth_counts_lists_and_objects(value: object, depth: int) -> None:
     assert strict_json.depth_within(value, depth)
     assert depth == 0 or not strict_json.depth_within(value, depth - 1)
+
+
+async def test_a_poll_whose_body_does_not_end_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "POST_S", 0.3)
+    async with serving(create_app(quick(tmp_path))) as base:
+        port = int(base.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        path = "/socket.io/?EIO=4&transport=polling"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        opened = await reader.readuntil(b"}")
+        sid = opened.split(b'"sid":"')[1].split(b'"')[0].decode()
+        head = f"POST {path}&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n40"
+        writer.write(head.encode())
+        async with asyncio.timeout(5):
+            assert b" 408 " in await reader.readuntil(b"\r\n")
+        writer.close()

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import socketio
 from engineio import packet as engine_packet
 from engineio.payload import Payload
+from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from moim.signalling.app_bus import AppBus
@@ -27,6 +28,8 @@ PING_TIMEOUT_S = 5
 UNUSED_AT_FIRST_S = 20
 UNUSED_S = 1
 """How long a transport may stay open that nobody has connected to, or everybody has left."""
+POST_S = 20
+"""How long somebody may take to send the body of a poll."""
 MOST_QUEUED = 1000
 MOST_QUEUED_PASSING = 200
 MOST_QUEUED_BYTES = 8 * 1024 * 1024
@@ -119,7 +122,26 @@ class Engine:
         if self._sticky is not None and (misled := self._sticky.is_misled(scope)):
             await self._sticky.refuse(misled, scope, receive, send)
             return
-        await self.server.handle_request(scope, receive, send)
+        if scope["type"] == "http" and scope["method"] == "POST":
+            await self._take_post(scope, receive, send)
+        else:
+            await self.server.handle_request(scope, receive, send)
+
+    async def _take_post(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A poll's body is read by the library, which bounds its size and not its time."""
+        begun = False
+
+        async def noticed(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(POST_S):
+                await self.server.handle_request(scope, receive, noticed)
+        except TimeoutError:
+            if not begun:
+                await PlainTextResponse("too slow", 408)(scope, receive, send)
 
     def socket_of(self, sid: str, namespace: str) -> str | None:
         """The transport under a namespace's connection."""
