@@ -37,6 +37,8 @@ PANELS = {
     "files": "files-button",
     "people": "people-button",
     "invite": "invite-menu-button",
+    "apps": "apps-button",
+    "game": "game-button",
     "details": "details-button",
     "settings": "settings-button",
 }
