@@ -176,19 +176,23 @@ def test_depth_counts_lists_and_objects(value: object, depth: int) -> None:
     assert depth == 0 or not strict_json.depth_within(value, depth - 1)
 
 
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        (b"Content-Length: 1000\r\n\r\n40", b" 408 "),
+        (b"Transfer-Encoding: chunked\r\n\r\n" + b"100000\r\n%b\r\n" % bytes(2**20), b" 413 "),
+    ],
+    ids=["slow", "endless"],
+)
 async def test_a_poll_whose_body_does_not_end_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, refused: bytes
 ) -> None:
     monkeypatch.setattr(engine, "POST_S", 0.3)
     async with serving(create_app(quick(tmp_path))) as base:
         port = int(base.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        path = "/socket.io/?EIO=4&transport=polling"
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        opened = await reader.readuntil(b"}")
-        sid = opened.split(b'"sid":"')[1].split(b'"')[0].decode()
-        head = f"POST {path}&sid={sid} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n40"
-        writer.write(head.encode())
+        head = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: a\r\n"
+        writer.write(head.encode() + body)
         async with asyncio.timeout(5):
-            assert b" 408 " in await reader.readuntil(b"\r\n")
+            assert refused in await reader.readuntil(b"\r\n")
         writer.close()

@@ -128,20 +128,22 @@ class Engine:
             await self.server.handle_request(scope, receive, send)
 
     async def _take_post(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A poll's body is read by the library, which bounds its size and not its time."""
-        begun = False
-
-        async def noticed(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
+        """The library would wait for ever for the body of a poll."""
         try:
             async with asyncio.timeout(POST_S):
-                await self.server.handle_request(scope, receive, noticed)
+                body = await _body(receive, self.server.eio.max_http_buffer_size)
         except TimeoutError:
-            if not begun:
-                await PlainTextResponse("too slow", 408)(scope, receive, send)
+            await PlainTextResponse("too slow", 408)(scope, receive, send)
+            return
+        if body is None:
+            await PlainTextResponse("too large", 413)(scope, receive, send)
+            return
+        whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self.server.handle_request(scope, replay, send)
 
     def socket_of(self, sid: str, namespace: str) -> str | None:
         """The transport under a namespace's connection."""
@@ -272,6 +274,18 @@ def message_packets(encoded: str | Iterable[Any]) -> list[engine_packet.Packet]:
     """A Socket.IO packet, and its attachments, as the transport carries them."""
     parts = [encoded] if isinstance(encoded, str) else encoded
     return [engine_packet.Packet(engine_packet.MESSAGE, part) for part in parts]
+
+
+async def _body(receive: Receive, most_bytes: int) -> bytes | None:
+    """All of a request's body; None when it is too large."""
+    body: bytes = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > most_bytes:
+            return None
+        if not message.get("more_body", False):
+            return body
 
 
 def _careful(receive: Receive) -> Receive:
