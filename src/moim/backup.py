@@ -16,8 +16,8 @@ import json
 import os
 import tarfile
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -67,7 +67,7 @@ async def write(database: Database, data_dir: Path, target: Path, version: str) 
 
 async def _write_tables(database: Database, archive: tarfile.TarFile, version: str) -> int:
     count = 0
-    async with _one_view(database) as connection:
+    async with database.one_view() as connection:
         found = await connection.execute(text("SELECT version_num FROM alembic_version"))
         manifest = {"format": FORMAT, "version": version, "schema": found.scalar_one()}
         _add(archive, MANIFEST, io.BytesIO(json.dumps(manifest).encode()))
@@ -80,15 +80,6 @@ async def _write_tables(database: Database, archive: tarfile.TarFile, version: s
                         count += 1
                 _add(archive, f"tables/{table.name}.jsonl", lines)
     return count
-
-
-@asynccontextmanager
-async def _one_view(database: Database) -> AsyncIterator[AsyncConnection]:
-    """What was committed at one moment, whatever is written meanwhile."""
-    async with database.reading() as connection:
-        if not database.sqlite:
-            await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-        yield connection
 
 
 def _tables() -> list[Table]:

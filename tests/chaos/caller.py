@@ -174,19 +174,18 @@ class Caller:
             return
         self.sid = said["sid"]
         self.room = load_room(said["snapshot"])
+        self._seated.set()
         early, self._early = self._early, []
         for frame in early:
             self._hear(frame)
-        self._seated.set()
         for frame, _ in list(self._waiting.values()):
             await self._send(frame)
 
     def _hear(self, f: dict[str, Any]) -> None:
         if self.room is None or not self._seated.is_set():
+            # what is held may be from before the connection broke: the snapshot comes first
             self._early.append(f)
-            if self.room is None:
-                return
-        assert self.room is not None
+            return
         stored = load_stored(
             f["seq"], f["at_ms"], f["actor"], f["command_id"], f["type"], f["v"], f["payload"]
         )

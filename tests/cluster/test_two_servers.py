@@ -13,6 +13,8 @@ from tests.redis_server import RedisServer
 from tests.signalling.server import SocketIoClient
 from tests.waiting import until
 
+pytestmark = pytest.mark.processes
+
 TAIL_S = 3
 """The journal is read once a second; the rest is a busy machine."""
 

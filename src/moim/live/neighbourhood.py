@@ -36,6 +36,8 @@ class OpenRooms(Protocol):
 class Neighbourhood:
     """`Holders` of several servers."""
 
+    active = True
+
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
         self._holds: dict[Sid, Hold] = {}

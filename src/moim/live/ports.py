@@ -83,6 +83,10 @@ class Bus(Protocol):
 class Holders(Protocol):
     """Which seats are held by connections to which server."""
 
+    @property
+    def active(self) -> bool:
+        """Whether there may be another server."""
+
     def hold(self, room: RoomId, sid: Sid, tab: str) -> None:
         """A connection to this server sits on that seat now."""
 

@@ -81,6 +81,9 @@ class Scribe:
         Returns the draft as written, and the files that nothing shows any more.
         Raises: Unavailable; then nothing is written as far as is known.
         """
+        if self._holders.active and any(isinstance(ask.command, Join) for ask in asks):
+            # Who comes from another server must not see less here than they saw there.
+            await self.catch_up(asks)
         for _ in range(MOST_TRIES):
             draft = await self._draft(asks)
             doomed: list[FileId] = []

@@ -277,12 +277,12 @@ def message_packets(encoded: str | Iterable[Any]) -> list[engine_packet.Packet]:
 
 
 async def _body(receive: Receive, most_bytes: int) -> bytes | None:
-    """All of a request's body; None when it is too large."""
+    """All of a request's body; None when it is too large, or its sender has gone."""
     body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > most_bytes:
+        if len(body) > most_bytes or message["type"] != "http.request":
             return None
         if not message.get("more_body", False):
             return body

@@ -78,7 +78,14 @@ class Database:
             if self.file is not None:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._engine("IMMEDIATE", 1)
-            self._reader = self._engine("DEFERRED", READERS) if self.file else self._writer
+            if self.file is not None:
+                self._reader = self._engine("DEFERRED", READERS)
+            elif self.sqlite:
+                self._reader = self._writer
+            else:
+                # Each statement sees what is committed when it begins, as it would in a
+                # transaction of READ COMMITTED, without the two round trips of one.
+                self._reader = self._writer.execution_options(isolation_level="AUTOCOMMIT")
         return self._writer
 
     def _engine(self, begin: str, connections: int) -> AsyncEngine:
@@ -160,12 +167,30 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A consistent view. Raises: Unavailable (`storage_failed`, `unavailable`)."""
+        """What is committed: on SQLite at one moment, on PostgreSQL at each statement.
+
+        Raises: Unavailable (`storage_failed`, `unavailable`).
+        """
         self._demand_ready()
         self.connect()
         assert self._reader is not None  # noqa: S101 - connect made it
         try:
             async with self._reader.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            raise unavailable(error) from error
+
+    @asynccontextmanager
+    async def one_view(self) -> AsyncIterator[AsyncConnection]:
+        """What was committed at one moment, whatever is written meanwhile. Raises: Unavailable."""
+        if self.sqlite:
+            async with self.reading() as connection:
+                yield connection
+            return
+        self._demand_ready()
+        engine = self.connect().execution_options(isolation_level="REPEATABLE READ")
+        try:
+            async with engine.begin() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout, OSError) as error:
             raise unavailable(error) from error
