@@ -62,6 +62,9 @@ class MoimServer(RealServer):
         # Whatever MOIM_* the developer has set is for the developer's own server.
         plain = {key: value for key, value in os.environ.items() if not key.startswith("MOIM_")}
         own = {"MOIM_DATA_DIR": str(self.folder / "data"), "MOIM_PORT": str(self.port)}
+        if not any(key.startswith(("MOIM_SFU", "MOIM_LIVEKIT")) for key in self._settings):
+            # Whether the engine is built or not, what is not about the SFU sees the mesh alone.
+            own["MOIM_SFU"] = "false"
         async with httpx.AsyncClient() as browser:
             await self._launch(
                 self.program,
