@@ -54,22 +54,24 @@
     };
     const context = new AudioContext();
     const ears = new Map();
+    const trackOf = (element) => element.srcObject?.getAudioTracks()[0];
     const listen = () => {
       for (const element of document.querySelectorAll("audio")) {
-        const stream = element.srcObject;
-        if (!stream || element.muted || ears.has(stream)) continue;
-        const source = new MediaStreamAudioSourceNode(context, { mediaStream: stream });
+        const track = trackOf(element);
+        if (!track || element.muted || ears.has(track)) continue;
+        const mediaStream = new MediaStream([track]);
+        const source = new MediaStreamAudioSourceNode(context, { mediaStream });
         const ear = new AnalyserNode(context, { fftSize: FFT, smoothingTimeConstant: 0 });
         source.connect(ear);
-        ears.set(stream, { ear, source });
+        ears.set(track, { ear, source });
       }
-      const playing = new Set([...document.querySelectorAll("audio")].map((one) => one.srcObject));
+      const playing = new Set([...document.querySelectorAll("audio")].map(trackOf));
       const bins = new Float32Array(FFT / 2);
       const bin = Math.round((TONE_HZ / context.sampleRate) * FFT);
-      for (const [stream, { ear, source }] of ears) {
-        if (!playing.has(stream)) {
+      for (const [track, { ear, source }] of ears) {
+        if (!playing.has(track)) {
           source.disconnect();
-          ears.delete(stream);
+          ears.delete(track);
           continue;
         }
         ear.getFloatFrequencyData(bins);

@@ -73,6 +73,8 @@ if TYPE_CHECKING:
     from moim.own_sfu import OwnSfu
 
 FAREWELL_S = 0.5
+MOST_ON_A_MESH = 8
+MOST_ON_THE_SFU = 50
 # A mesh of eight sends some hundred candidates at once when a network changes.
 SIGNALS = Rate(per_s=100, burst=600)
 SWEEPS_EVERY_S = 3600
@@ -112,7 +114,7 @@ def create_app(
         backend.registry,
         identities.identify,
         site.origins.check,
-        _greeting(settings, ways or Ways()),
+        _greeting(settings, ways or Ways(), _capacity(settings, plane)),
         _door_limits(settings),
     )
     engine = Engine(
@@ -188,6 +190,11 @@ def _plane(settings: Settings) -> "tuple[Mesh | SfuPlane, OwnSfu | None]":
     return SfuPlane(settings.root_path + SFU_PATH, lambda: own.api_url, KEY, own_secret), own
 
 
+def _capacity(settings: Settings, plane: "Mesh | SfuPlane") -> int:
+    """How many people one meeting holds."""
+    return settings.max_participants or (MOST_ON_THE_SFU if plane.available else MOST_ON_A_MESH)
+
+
 def lifespan(*mounted: Starlette) -> Lifespan:
     """The lifespan of an app that these are mounted in."""
 
@@ -232,7 +239,7 @@ class _Backend:
             clock=SystemClock(),
             ids=RandomIds(),
             limits=Limits(
-                participants=settings.max_participants,
+                participants=_capacity(settings, plane),
                 mesh_most=settings.mesh_most,
                 sfu=plane.available,
             ),
@@ -244,7 +251,8 @@ class _Backend:
         )
         registry = Registry(rooms, tools)
         links = HostLinks(database)
-        reception = Reception(registry, rooms, links, journal, messages, settings.max_participants)
+        capacity = _capacity(settings, plane)
+        reception = Reception(registry, rooms, links, journal, messages, capacity)
         sweep = ImageSweep(images, journal, messages)
         kinds = frozenset(kind.lower().lstrip(".") for kind in settings.file_types)
         rules = FileRules(settings.file_max_bytes, kinds)
@@ -357,7 +365,7 @@ def _options(settings: Settings, ways: Ways, figures: Callable[[], Mapping[str, 
     )
 
 
-def _greeting(settings: Settings, ways: Ways) -> Greeting:
+def _greeting(settings: Settings, ways: Ways, capacity: int) -> Greeting:
     ice, clock = _ice(settings, ways), SystemClock()
 
     def for_page(http: HTTPConnection) -> list[dict[str, list[str]]]:
@@ -368,7 +376,7 @@ def _greeting(settings: Settings, ways: Ways) -> Greeting:
 
     return Greeting(
         version=_version(),
-        capacity=settings.max_participants,
+        capacity=capacity,
         limits=WireLimits(
             name_graphemes=NAME_GRAPHEMES,
             text_graphemes=TEXT_GRAPHEMES,

@@ -282,12 +282,11 @@ class Settings(BaseSettings):
     )
 
     # Meetings
-    max_participants: int = Field(
-        default=8,
-        ge=2,
-        le=500,
-        description="People in one meeting; every browser sends to every other, so more need more "
-        "upload.",
+    max_participants: Annotated[int, Field(ge=2, le=500)] | None = Field(
+        default=None,
+        description="People in one meeting. Without an SFU every browser sends to every other, so "
+        "more need more upload.",
+        json_schema_extra={"default_text": "50 with an SFU, 8 without"},
     )
     mesh_most: int = Field(
         default=3,

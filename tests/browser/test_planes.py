@@ -1,6 +1,7 @@
 """One call over two planes: it grows, moves to the SFU, shrinks, moves back; nobody rejoins."""
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 from livekit import rtc
@@ -9,7 +10,9 @@ from playwright.async_api import expect
 from tests.browser.party import Party
 from tests.browser.person import Person, until
 from tests.browser.server import Links, MoimServer
+from tests.browser.sharing import MIB, digest, file_of, give, received, saved, two_with_files
 from tests.browser.test_call import become_host
+from tests.browser.test_share import SCREEN, share
 from tests.browser.visiting import WITH_SFU, BotDoor, act_on, identity_of, is_on, plane
 from tests.sfu.clients.sdk import Picture, people
 
@@ -59,18 +62,23 @@ async def test_a_muted_microphone_stays_muted_and_a_share_goes_on_over_a_move(
     party: Party, moim_server: MoimServer, room: Links
 ) -> None:
     mina, jun = [await party.person() for _ in range(2)]
+    await jun.page.add_init_script(SCREEN)
     await become_host(mina, room)
     await mina.enter(room.guest, "Mina")
     await jun.enter(room.guest, "Jun")
     await _all_see_and_hear(mina, jun)
     await jun.page.get_by_test_id("mic-button").click()
     await expect(mina.tile("Jun").first).to_have_attribute("data-muted", "true")
+    await share(jun)
+    shared = mina.page.locator('[data-testid=tile][data-source="screen_share"] video')
+    await mina.sees(2)
     async with people("bot") as (bot,):
         await bot.join(BotDoor(moim_server, room))  # type: ignore[arg-type]
         for person in (mina, jun):
             await is_on(person, "sfu")
         await expect(mina.tile("Jun").first).to_have_attribute("data-muted", "true")
-        await mina.sees(1)
+        await expect(shared).to_be_visible()
+        await mina.sees(2)
         await jun.hears(1)
         jun_there = bot.room.remote_participants[await identity_of(jun)]
 
@@ -118,6 +126,28 @@ async def test_a_bot_with_an_sdk_is_moderated_like_anybody_and_sees_hands_and_ro
             return "disconnected" in bot.events
 
         await until(is_out, "the bot is put out")
+
+
+async def test_a_file_on_its_way_when_a_call_moves_arrives_whole_and_so_does_one_on_the_sfu(
+    party: Party, moim_server: MoimServer, room: Links, tmp_path: Path
+) -> None:
+    mina, jun = await two_with_files(party, room)
+    large = file_of(tmp_path, "film.mkv", 24 * MIB)
+    await give(mina, large)
+    await expect(received(jun, "offered")).to_have_count(1)
+    async with people("bot") as (bot,):
+        await bot.join(BotDoor(moim_server, room))  # type: ignore[arg-type]
+        await jun.page.get_by_test_id("file-accept").click()
+        for person in (mina, jun):
+            await is_on(person, "sfu")
+        await expect(received(jun, "done")).to_have_count(1, timeout=60_000)
+        save = received(jun, "done").get_by_test_id("file-save")
+        assert await saved(jun, save) == (large.name, digest(large))
+        small = file_of(tmp_path, "plan.pdf", 2 * MIB)
+        await give(mina, small)
+        await expect(received(jun, "done")).to_have_count(2, timeout=60_000)
+        save = received(jun, "done").filter(has_text="plan.pdf").get_by_test_id("file-save")
+        assert await saved(jun, save) == (small.name, digest(small))
 
 
 async def _all_see_and_hear(*persons: Person, others: int | None = None) -> None:

@@ -63,6 +63,8 @@ interface Line {
 export interface MoreChannels {
   readonly lossy: RTCDataChannel;
   readonly open: (label: string) => RTCDataChannel;
+  /** How much of a stream may be on its way, where that is less than two browsers bear. */
+  readonly window_bytes?: number;
 }
 
 type Receiver = (from: string, payload: unknown) => void;
@@ -179,7 +181,13 @@ export class DataChannels implements DataPort {
     const line = this.lines.get(to);
     if (line?.channel.readyState !== "open" || !line.more) throw new MediaError("closed");
     const channel = line.more.open(STREAM_LABEL);
-    const sink: Sink = new Sink(to, channel, { topic, head }, () => line.sinks.delete(sink));
+    const sink: Sink = new Sink(
+      to,
+      channel,
+      { topic, head },
+      () => line.sinks.delete(sink),
+      line.more.window_bytes,
+    );
     line.sinks.add(sink);
     return sink;
   }

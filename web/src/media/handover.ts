@@ -86,6 +86,7 @@ export class MovingSession implements MediaSession {
   private told = false;
   /** What is taken from the new plane already. */
   private readonly taken = new Set<string>();
+  private readonly streams = new Map<string, MediaStream>();
   private view: ReadonlyMap<string, RemoteTrack> = new Map();
   private participants: readonly Listed[] = [];
   private readonly sizes = new Map<string, readonly [string, Source, TileSize]>();
@@ -270,16 +271,36 @@ export class MovingSession implements MediaSession {
       const key = keyOf(track.identity, track.source);
       if (this.taken.has(key) || !now.has(key)) now.set(key, track);
     }
+    for (const [key, track] of now) now.set(key, this.shown(key, track));
     const before = this.view;
     this.view = now;
     for (const [key, track] of before) {
-      if (!now.has(key)) this.emitter.emit("track", { change: "removed", track });
+      if (now.has(key)) continue;
+      this.streams.delete(key);
+      this.emitter.emit("track", { change: "removed", track });
     }
     for (const [key, track] of now) {
       const old = before.get(key);
-      if (old?.stream !== track.stream) this.emitter.emit("track", { change: "added", track });
-      else if (old !== track) this.emitter.emit("track", { change: "changed", track });
+      if (old === undefined) this.emitter.emit("track", { change: "added", track });
+      else if (old.track !== track.track || old.allowed !== track.allowed) {
+        this.emitter.emit("track", { change: "changed", track });
+      }
     }
+  }
+
+  /**
+   * A source as it is shown, in a stream that lasts longer than a plane: an element that plays it
+   * goes on with the other track, where one that is given another stream begins anew.
+   */
+  private shown(key: string, track: RemoteTrack): RemoteTrack {
+    let stream = this.streams.get(key);
+    if (stream === undefined) this.streams.set(key, (stream = new MediaStream([track.track])));
+    const [playing] = stream.getTracks();
+    if (playing !== track.track) {
+      stream.addTrack(track.track);
+      if (playing !== undefined) stream.removeTrack(playing);
+    }
+    return { ...track, stream };
   }
 
   remoteTracks(): readonly RemoteTrack[] {

@@ -72,6 +72,8 @@ const SHARE: Record<ShareMode, { maxBitrate: number; maxFramerate: number }> = {
   text: { maxBitrate: 1_800_000, maxFramerate: 10 },
   motion: { maxBitrate: 2_500_000, maxFramerate: 30 },
 };
+/** An SFU holds what a slow reader has not taken, and puts out whom it would hold too much for. */
+const WINDOW_BYTES = 1024 * 1024;
 /** A tile that only changes its place is not worth a pause. */
 const HIDE_MS = 1_000;
 /** While a window is being resized, not every pixel is worth a word. */
@@ -425,6 +427,7 @@ export class SfuSession implements MediaSession {
     this.channels.attach(identity, line.reliable.asChannel(), {
       lossy: line.lossy.asChannel(),
       open: () => line.open(),
+      window_bytes: WINDOW_BYTES,
     });
   }
 

@@ -142,7 +142,9 @@ export class SfuChannels {
     const put = async (data: string | Uint8Array<ArrayBuffer> | null): Promise<void> => {
       const kind = data === null ? END : typeof data === "string" ? TEXT : BYTES;
       const bytes = data === null ? new Uint8Array() : bytesOf(data);
+      const sent: Promise<void>[] = [];
       let at = 0;
+      // All at once, so that nothing that is sent later comes between the pieces.
       do {
         const piece = bytes.subarray(at, at + PIECE_BYTES);
         const packet = new Uint8Array(HEAD_BYTES + piece.length);
@@ -150,9 +152,10 @@ export class SfuChannels {
         packet[1] = opener;
         new DataView(packet.buffer).setUint32(2, number);
         packet.set(piece, HEAD_BYTES);
-        await this.packet(this.to, STREAM_LABEL, packet, false);
+        sent.push(this.packet(this.to, STREAM_LABEL, packet, false));
         at += PIECE_BYTES;
       } while (at < bytes.length);
+      await Promise.all(sent);
     };
     const channel = new SfuChannel(STREAM_LABEL, put, () => all.delete(number));
     all.set(number, channel);

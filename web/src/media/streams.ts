@@ -33,6 +33,7 @@ export class Sink implements ByteSink {
     private readonly channel: RTCDataChannel,
     opening: { readonly topic: string; readonly head: unknown },
     private readonly ended: () => void,
+    private readonly window_bytes = WINDOW_BYTES,
   ) {
     channel.binaryType = "arraybuffer";
     channel.bufferedAmountLowThreshold = BUFFER_LOW_BYTES;
@@ -88,7 +89,7 @@ export class Sink implements ByteSink {
     return (
       this.channel.readyState === "open" &&
       this.channel.bufferedAmount < BUFFER_HIGH_BYTES &&
-      this.sent_bytes - this.taken_bytes < WINDOW_BYTES
+      this.sent_bytes - this.taken_bytes < this.window_bytes
     );
   }
 
