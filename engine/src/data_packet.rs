@@ -263,7 +263,6 @@ fn put_text(bytes: &mut Vec<u8>, number: u64, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     const ANN: Sender<'_> = Sender { identity: "ann", sid: "PA_1" };
 
@@ -327,21 +326,5 @@ mod tests {
         assert_eq!(stamp(&[0x00], ANN, true), Err(DataPacketError::Malformed));
         assert_eq!(stamp(&[0xff; 11], ANN, true), Err(DataPacketError::Malformed));
         assert_eq!(stamp(&[0x2a, 0x01, 0xff], ANN, true), Err(DataPacketError::Text));
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_the_reader_panic(packet in proptest::collection::vec(any::<u8>(), 0..256)) {
-            let _ = stamp(&packet, ANN, true);
-        }
-
-        #[test]
-        fn stamping_twice_changes_nothing_more(
-            payload in proptest::collection::vec(any::<u8>(), 0..64), reliable in any::<bool>(),
-        ) {
-            let once = stamp(&wrap_user(&payload, ANN), ANN, reliable).unwrap();
-            let twice = stamp(&once.bytes, ANN, reliable).unwrap();
-            prop_assert_eq!(once.bytes, twice.bytes);
-        }
     }
 }

@@ -26,6 +26,11 @@ impl DependencyDescriptor {
         values.user_values.get::<Self>()
     }
 
+    /// Reads one; None for what is too short or too long to be one.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        (MANDATORY_BYTES..=MAX_BYTES).contains(&bytes.len()).then(|| Self(bytes.into()))
+    }
+
     /// Counts frames, modulo 2^16.
     pub fn frame_number(&self) -> u16 {
         u16::from_be_bytes([self.byte(1), self.byte(2)])
@@ -94,9 +99,10 @@ impl ExtensionSerializer for Wire {
     }
 
     fn parse_value(&self, buf: &[u8], values: &mut ExtensionValues) -> bool {
-        let fits = (MANDATORY_BYTES..=MAX_BYTES).contains(&buf.len());
-        if fits {
-            values.user_values.set(DependencyDescriptor(buf.into()));
+        let parsed = DependencyDescriptor::parse(buf);
+        let fits = parsed.is_some();
+        if let Some(descriptor) = parsed {
+            values.user_values.set(descriptor);
         }
         fits
     }

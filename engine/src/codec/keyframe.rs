@@ -111,7 +111,6 @@ fn av1(payload: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn a_vp8_key_frame_is_known_by_its_frame_tag() {
@@ -152,21 +151,5 @@ mod tests {
         assert!(av1(&[0x18]));
         assert!(!av1(&[0x10]));
         assert!(!av1(&[]));
-    }
-
-    proptest! {
-        #[test]
-        fn no_payload_makes_a_parser_panic(payload in proptest::collection::vec(any::<u8>(), 0..64)) {
-            for codec in [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1, Codec::Opus] {
-                let _ = starts_key_frame(codec, &payload);
-            }
-        }
-
-        #[test]
-        fn both_readers_of_vp8_agree(payload in proptest::collection::vec(any::<u8>(), 1..32)) {
-            if let Ok(descriptor) = str0m::rtp::Vp8Descriptor::parse(&payload) {
-                prop_assert_eq!(vp8(&payload), descriptor.starts_keyframe(&payload));
-            }
-        }
     }
 }

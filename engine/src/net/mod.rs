@@ -4,7 +4,7 @@
 
 mod builder;
 mod bundle;
-mod demux;
+pub mod demux;
 mod engine;
 mod outbox;
 mod pace;

@@ -94,7 +94,8 @@ mod tests {
     #[test]
     fn a_reader_that_lags_too_far_holds_no_memory() {
         let rights = Rights { can_publish_data: true, can_subscribe: true, hidden: false };
-        let mut participant = Participant::new("ann".into(), "PA_1".into(), rights);
+        let mut participant =
+            Participant::new("ann".into(), "PA_1".into(), rights, Default::default());
         let message: Arc<[u8]> = vec![0; 60_000].into();
         let fits = BACKLOG_BYTES / message.len();
         for _ in 0..fits {
