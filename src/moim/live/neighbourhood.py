@@ -15,6 +15,7 @@ import structlog
 from moim.live.room import LiveRoom
 from moim.meeting.errors import Unavailable
 from moim.meeting.ids import RoomId, Sid
+from moim.storage.database import Conflict
 from moim.storage.nodes import DEAD_S, Hold, Nodes
 
 EVERY_S: Final = 1
@@ -44,6 +45,8 @@ class Neighbourhood:
         self._taken: set[Sid] = set()
         self._released: set[Sid] = set()
         """What the database has not been told yet."""
+        self._overslept = False
+        """This process was stopped: it may have been taken for dead, and its rows be gone."""
         self._changed = asyncio.Event()
         self._asleep = False
         self.others: frozenset[str] = frozenset()
@@ -97,6 +100,8 @@ class Neighbourhood:
                 if looks % RARELY == 0:
                     await self._look_after_the_dead(rooms)
                 away = False
+            except Conflict:
+                pass  # another server took one of these seats at this moment: look again
             except Unavailable as error:
                 if not away:
                     _log.warning("database_away", cause=str(error))
@@ -114,11 +119,9 @@ class Neighbourhood:
         while (left := until - loop.time()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), left)
-                with suppress(Unavailable):
+                with suppress(Unavailable, Conflict):  # the next look tries again
                     await self._beat()
-        # A process that was stopped may have been taken for dead, and its rows be gone.
-        if loop.time() - until > DEAD_S:
-            self._taken |= set(self._holds)
+        self._overslept |= loop.time() - until > DEAD_S
 
     async def _beat(self) -> None:
         self._changed.clear()
@@ -126,7 +129,9 @@ class Neighbourhood:
         released, self._released = self._released, set()
         try:
             holds = [self._holds[sid] for sid in taken if sid in self._holds]
-            await self._nodes.beat(holds, released)
+            kept = [one for sid, one in self._holds.items() if sid not in taken]
+            await self._nodes.beat(holds, released, kept if self._overslept else ())
+            self._overslept = False
         except BaseException:
             self._taken |= taken
             self._released |= released - set(self._holds)

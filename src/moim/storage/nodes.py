@@ -38,8 +38,14 @@ class Nodes:
         self._database = database
         self.me = me
 
-    async def beat(self, holds: Collection[Hold] = (), released: Collection[Sid] = ()) -> None:
-        """Say that this server lives, and which seats it has taken and let go of since.
+    async def beat(
+        self,
+        taken: Collection[Hold] = (),
+        released: Collection[Sid] = (),
+        kept: Collection[Hold] = (),
+    ) -> None:
+        """Say that this server lives, and which seats it has taken and let go of since. What it
+        has `kept` while it was thought dead is its own only where nobody has taken it since.
 
         Raises: Unavailable.
         """
@@ -51,18 +57,23 @@ class Nodes:
             if released:
                 gone = holder.c.sid.in_(released) & (holder.c.node_id == self.me)
                 await connection.execute(delete(holder).where(gone))
-            if holds:
-                await self._take(connection, holds)
+            if kept:
+                query = select(holder.c.sid).where(holder.c.sid.in_([hold.sid for hold in kept]))
+                known = set((await connection.execute(query)).scalars())
+                await self._insert(connection, [hold for hold in kept if hold.sid not in known])
+            if taken:
+                # By deleting and inserting: an upsert is spelt differently by each database.
+                sids = [hold.sid for hold in taken]
+                await connection.execute(delete(holder).where(holder.c.sid.in_(sids)))
+                await self._insert(connection, taken)
 
-    async def _take(self, connection: AsyncConnection, holds: Collection[Hold]) -> None:
-        """By deleting and inserting: an upsert is spelt differently by each database."""
-        sids = [hold.sid for hold in holds]
-        await connection.execute(delete(holder).where(holder.c.sid.in_(sids)))
+    async def _insert(self, connection: AsyncConnection, holds: Collection[Hold]) -> None:
         rows = [
             {"sid": hold.sid, "room_id": hold.room, "node_id": self.me, "tab": hold.tab}
             for hold in holds
         ]
-        await connection.execute(insert(holder), rows)
+        if rows:
+            await connection.execute(insert(holder), rows)
 
     async def leave(self) -> None:
         """This server stops: nobody waits until it is dead. Raises: Unavailable."""
