@@ -24,7 +24,7 @@ pub struct Figures {
     pub begin: Mark,
     /// And ended.
     pub end: Mark,
-    /// The server's memory before anybody joined.
+    /// The server's memory before the first subscriber joined.
     pub idle_kb: u64,
     /// And with everybody there.
     pub resident_kb: u64,

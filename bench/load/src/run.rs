@@ -66,7 +66,7 @@ pub fn run(
     settings: &Settings,
 ) -> Result<Value, Box<dyn Error>> {
     let pid = settings.pid;
-    let idle_kb = resident_kb(pid)?;
+    let mut idle_kb = resident_kb(pid)?;
     let mut crowd = Crowd::new(server)?;
     for plans in &scenario.publishers {
         crowd.join(plans.clone(), scenario.shown, scenario.mutual);
@@ -82,6 +82,7 @@ pub fn run(
     }
     if !scenario.mutual {
         crowd.run(SETTLE)?;
+        idle_kb = resident_kb(pid)?;
     }
     let mut begin = Mark::now(&crowd, pid)?;
     crowd.measuring = scenario.storm;

@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 /// A turn begins this long after its first datagram, and after the turn before.
-pub const GATHER: Duration = Duration::from_millis(1);
+pub const GATHER: Duration = Duration::from_millis(2);
 
 /// A poll that took no longer than this did not wait: something was there already.
 const AT_ONCE: Duration = Duration::from_micros(50);
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(pace.gather(start + GATHER, heard), GATHER);
         assert_eq!(pace.gather(heard, heard + MICROSECOND), Duration::ZERO);
         let soon = start + 200 * MICROSECOND;
-        assert_eq!(pace.gather(soon, soon + MICROSECOND), 799 * MICROSECOND);
+        assert_eq!(pace.gather(soon, soon + MICROSECOND), GATHER - 201 * MICROSECOND);
     }
 
     #[test]
