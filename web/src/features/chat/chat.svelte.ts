@@ -1,46 +1,19 @@
 import type { Call } from "../../app/call.svelte.ts";
-import { codeOf } from "../../app/refusals.ts";
 import { read, write } from "../../app/store.ts";
 import type { Durable } from "../../meeting/fold.ts";
 import * as m from "../../paraglide/messages.js";
 import { makeId } from "../../wire/ids.ts";
 import type { ChatMessage, Image, Room } from "../../wire/types.gen.ts";
+import { Announcements, keyOf, type News, type Saying } from "./announcements.ts";
 import { Finding } from "./finding.svelte.ts";
+import { Hints, type Unsaved } from "./hints.svelte.ts";
 import { Attachment } from "./images.svelte.ts";
 import type { Mentionable } from "./mentions.ts";
-import {
-  fitsChannel,
-  type Hint,
-  keepOutgoing,
-  type Outgoing,
-  readHint,
-  recallOutgoing,
-  unheard,
-} from "./outgoing.ts";
+import { CHAT_TOPIC, type Outgoing } from "./outgoing.ts";
+import { Outbox } from "./outbox.svelte.ts";
 import { Reading } from "./reading.svelte.ts";
 import { Timeline } from "./timeline.svelte.ts";
 import { Typing } from "./typing.svelte.ts";
-
-const TOPIC = "chat";
-/** What somebody else may have lying here unsaved. */
-const HINTS_LIMIT = 200;
-const ANSWER_MS = 12_000;
-/** The server is there and its storage is not: what is on its way waits for that, without a word. */
-const STORAGE_AWAY_MS = 1_000;
-/** While the server is away and nobody else is there: then the author is told. */
-const PATIENCE_MS = 5_000;
-
-/** Somebody else's message that the server does not have yet. */
-export interface Unsaved extends Hint {
-  readonly author: string;
-  /** As it was when the message came: its author may leave before it is saved. */
-  readonly name: string;
-}
-
-type Saying = (what: { name: string; text: string }) => string;
-
-const keyOf = (author: string, id: string): string => `${author} ${id}`;
-const topicOf = (author: string): string => `message ${author}`;
 
 /** The chat of one call: what the room holds, what is on its way, and what was read. */
 export class Chat {
@@ -48,8 +21,8 @@ export class Chat {
   readonly reading: Reading;
   readonly typing: Typing;
   readonly finding: Finding;
-  outgoing = $state.raw<readonly Outgoing[]>([]);
-  unsaved = $state.raw<readonly Unsaved[]>([]);
+  readonly outbox: Outbox;
+  readonly hints: Hints;
   replyTo = $state.raw<ChatMessage | null>(null);
   editing = $state.raw<ChatMessage | null>(null);
   to = $state<string | null>(null);
@@ -64,41 +37,31 @@ export class Chat {
 
   #call: Call;
   #off: (() => void)[];
-  #flushing = false;
-  #announced = new Set<string>();
-  /** Whose messages a notice may be telling of. */
-  readonly #shown = new Set<string>();
+  #announcements: Announcements;
   /** Messages that were read before they were saved. */
   #read = $state.raw<ReadonlySet<string>>(new Set());
-  #closed = false;
 
   constructor(call: Call) {
     this.#call = call;
     const { slug } = call.room;
-    const me = call.seat.identity;
     this.attachment = new Attachment(call);
-    this.outgoing = recallOutgoing(slug, me);
     this.draft = read("sessionStorage", `moim.draft.${slug}`) ?? "";
     this.timeline = new Timeline(call);
     this.reading = new Reading(call, this.timeline.lastSeq);
     this.typing = new Typing(call);
     this.finding = new Finding(call);
+    this.hints = new Hints(call);
+    this.#announcements = new Announcements(call);
     this.#off = [
       call.onEvent((event, before) => this.#happened(event, before)),
       call.onReplaced((before, after) => this.timeline.replaced(before, after)),
-      call.onOnline(() => this.#resumed()),
-      call.onOffline(() => {
-        this.#spread();
-        for (const { id, state } of this.outgoing) if (state === "sending") this.#expect(id);
-      }),
-      call.session.data.on(TOPIC, (from, payload) => this.#hinted(from, payload)),
-      call.session.on("peer", ({ data }) => {
-        if (data && !call.connection.online) this.#spread();
-      }),
+      call.onOnline(() => (this.hints.all = this.unsavedShown)),
+      call.session.data.on(CHAT_TOPIC, (from, payload) => this.#hinted(from, payload)),
       call.onPassing("typing", ({ from, payload }) =>
         this.typing.heard(from, payload["typing"] === true),
       ),
     ];
+    this.outbox = new Outbox(call);
   }
 
   /** Everything that is saved and loaded, oldest first. */
@@ -108,19 +71,12 @@ export class Chat {
 
   /** What others sent and the server does not show yet. */
   get unsavedShown(): readonly Unsaved[] {
-    const saved = new Set(
-      this.timeline.held.map(({ command_id, author }) => keyOf(author, command_id)),
-    );
-    return this.unsaved.filter(({ author, id }) => !saved.has(keyOf(author, id)));
+    return this.hints.shown(this.timeline.held);
   }
 
   /** What is on its way and the room does not show yet. */
   get outgoingShown(): readonly Outgoing[] {
-    const me = this.#call.seat.identity;
-    const saved = new Set(
-      this.timeline.held.flatMap(({ author, command_id }) => (author === me ? [command_id] : [])),
-    );
-    return this.outgoing.filter(({ id }) => !saved.has(id));
+    return this.outbox.shown(this.timeline.held);
   }
 
   /** What came since one last looked, oldest first. */
@@ -190,12 +146,11 @@ export class Chat {
   /** The newest is on the screen of somebody who looks. */
   markSeen(): void {
     this.reading.seen(this.timeline.lastSeq);
-    const unread = this.unsaved.map(({ author, id }) => keyOf(author, id));
+    const unread = this.hints.all.map(({ author, id }) => keyOf(author, id));
     if (unread.some((key) => !this.#read.has(key))) {
       this.#read = new Set([...this.#read, ...unread]);
     }
-    for (const author of this.#shown) this.#call.notices.withdraw(topicOf(author));
-    this.#shown.clear();
+    this.#announcements.withdrawAll();
   }
 
   /** Whom the next message is for; null is everybody. */
@@ -232,18 +187,8 @@ export class Chat {
     this.replyTo = null;
     this.reading.end();
     this.timeline.backToEnd();
-    this.#keep([...this.outgoing, message]);
     this.keepDraft("");
-    this.#go(message.id);
-  }
-
-  retry(id: string): void {
-    this.#change(id, { state: "sending", why: null });
-    this.#go(id);
-  }
-
-  discard(id: string): void {
-    this.#keep(this.outgoing.filter((one) => one.id !== id));
+    this.outbox.send(message);
   }
 
   async edit(message: ChatMessage, text: string, mentions: readonly string[]): Promise<boolean> {
@@ -272,8 +217,8 @@ export class Chat {
   }
 
   close(): void {
-    this.#closed = true;
     for (const off of this.#off) off();
+    this.outbox.close();
     this.attachment.close();
     this.finding.close();
   }
@@ -283,20 +228,18 @@ export class Chat {
   #happened(event: Durable, before: Room): void {
     this.timeline.happened(event, before);
     switch (event.type) {
-      case "chat.sent": {
-        const { text, name, mentions } = event.payload;
-        const me = this.#call.seat.identity;
-        const say = mentions.some(({ identity }) => identity === me)
-          ? m.chat_mentioned_you
-          : m.new_message;
-        this.#arrived(event.actor, event.command_id, text, name, say);
+      case "chat.sent":
+      case "private.sent":
+        this.#arrived(
+          {
+            author: event.actor,
+            id: event.command_id,
+            text: event.payload.text,
+            name: event.payload.name,
+          },
+          this.#saying(event),
+        );
         return;
-      }
-      case "private.sent": {
-        const { text, name } = event.payload;
-        this.#arrived(event.actor, event.command_id, text, name, m.new_private_message);
-        return;
-      }
       case "chat.deleted":
       case "private.deleted":
         this.#forget(event.payload.about, before);
@@ -309,33 +252,12 @@ export class Chat {
     }
   }
 
-  #go(id: string): void {
-    if (!this.#call.connection.online) {
-      this.#spread();
-      this.#expect(id);
-    }
-    void this.#flush();
-  }
-
-  /** The server is there again: what nobody answered goes out by itself. */
-  #resumed(): void {
-    this.unsaved = this.unsavedShown;
-    if (this.outgoing.some(unheard)) {
-      this.#keep(
-        this.outgoing.map((one) => (unheard(one) ? { ...one, state: "sending", why: null } : one)),
-      );
-    }
-    void this.#flush();
-  }
-
-  /** Who is alone without a server is not left waiting without a word. */
-  #expect(id: string): void {
-    setTimeout(() => {
-      const waits = this.outgoing.some((one) => one.id === id && one.state === "sending");
-      if (!this.#closed && waits && !this.#call.connection.online) {
-        this.#change(id, { state: "failed", why: "offline" });
-      }
-    }, PATIENCE_MS);
+  #saying(event: Durable): Saying {
+    if (event.type === "private.sent") return m.new_private_message;
+    const me = this.#call.seat.identity;
+    const isNamed =
+      event.type === "chat.sent" && event.payload.mentions.some(({ identity }) => identity === me);
+    return isNamed ? m.chat_mentioned_you : m.new_message;
   }
 
   /** What was taken back is quoted and announced no longer. */
@@ -344,113 +266,22 @@ export class Chat {
     this.finding.forget(seq);
     const own = before.slices.private.boxes[this.#call.seat.identity] ?? [];
     const author = [...before.slices.chat.messages, ...own].find((one) => one.seq === seq)?.author;
-    if (author !== undefined) this.#call.notices.withdraw(topicOf(author));
-  }
-
-  /** One after the other, so that they stand in the order in which they were written. */
-  async #flush(): Promise<void> {
-    if (this.#flushing || !this.#call.connection.online) return;
-    this.#flushing = true;
-    try {
-      for (;;) {
-        const next = this.outgoing.find(({ state }) => state !== "failed");
-        if (!next || !this.#call.connection.online) return;
-        if (!(await this.#deliver(next))) return;
-      }
-    } finally {
-      this.#flushing = false;
-    }
-  }
-
-  /** False when the server or its storage went away meanwhile: the message then waits for it. */
-  async #deliver(message: Outgoing): Promise<boolean> {
-    const { id, text, reply_to, image, to, mentions } = message;
-    const how = { id, timeoutMs: ANSWER_MS };
-    try {
-      if (to !== null) await this.#call.command("private.send", { to, text, reply_to }, how);
-      else {
-        const said = { text, reply_to, image: image?.file_id ?? null, mentions: [...mentions] };
-        await this.#call.command("chat.send", said, how);
-      }
-      this.discard(id);
-      return true;
-    } catch (error) {
-      if (!this.#call.connection.online) {
-        this.#spread();
-        return false;
-      }
-      if (codeOf(error) === "unavailable") {
-        setTimeout(() => void this.#flush(), STORAGE_AWAY_MS);
-        return false;
-      }
-      this.#change(id, { state: "failed", why: codeOf(error) });
-      return true;
-    }
-  }
-
-  /** While the server is away: to those present, over the data channels, until it is back. What is
-   * for one alone waits for the server. */
-  #spread(): void {
-    const { data } = this.#call.session;
-    if (data.reachable().length === 0) return;
-    for (const one of this.outgoing) {
-      const { id, text, reply_to, at_ms, image } = one;
-      if ((one.state === "failed" && !unheard(one)) || !fitsChannel(text)) continue;
-      if (image || one.to !== null) continue;
-      const { sent } = data.send(TOPIC, { id, text, reply_to, at_ms } satisfies Hint);
-      if (sent.length > 0) this.#change(id, { state: "unsaved", why: null });
-    }
+    if (author !== undefined) this.#announcements.withdraw(author);
   }
 
   #hinted(from: string, payload: unknown): void {
-    const hint = readHint(payload);
-    if (!hint || !this.#call.people.some(({ identity }) => identity === from)) return;
-    if (this.unsaved.some(({ id, author }) => id === hint.id && author === from)) return;
-    const name = this.#call.nameOf(from);
-    this.unsaved = [...this.unsaved, { ...hint, author: from, name }].slice(-HINTS_LIMIT);
-    this.#announce(from, hint.id, hint.text);
+    const news = this.hints.take(from, payload);
+    if (news) this.#announcements.announce(news);
   }
 
-  #arrived(author: string, id: string, text: string, name: string, say: Saying): void {
-    this.unsaved = this.unsaved.filter((one) => one.id !== id || one.author !== author);
+  #arrived(news: News, say: Saying): void {
+    const { author, id } = news;
+    this.hints.saved(author, id);
     if (author === this.#call.seat.identity) {
-      this.discard(id);
+      this.outbox.discard(id);
       return;
     }
     this.typing.heard(author, false);
-    this.#announce(author, id, text, name, say);
-  }
-
-  /** Told once, however it came, and only to who does not see it anyway. */
-  #announce(
-    author: string,
-    id: string,
-    text: string,
-    name = this.#call.nameOf(author),
-    say: Saying = m.new_message,
-  ): void {
-    const key = keyOf(author, id);
-    if (this.#announced.has(key)) return;
-    this.#announced.add(key);
-    const said = say({ name, text: text === "" ? m.chat_image_of({ name }) : text });
-    if (this.#call.panels.open === "chat" && !document.hidden) this.#call.notices.say(said);
-    else {
-      this.#shown.add(author);
-      this.#call.notices.show(said, {
-        topic: topicOf(author),
-        button: { label: m.chat_reply(), press: () => this.#call.panels.show("chat") },
-      });
-    }
-  }
-
-  #change(id: string, changes: Partial<Outgoing>): void {
-    this.#keep(this.outgoing.map((one) => (one.id === id ? { ...one, ...changes } : one)));
-  }
-
-  #keep(list: readonly Outgoing[]): void {
-    // The call went on in another tab, or is over: the list is no longer this page's.
-    if (this.#closed) return;
-    this.outgoing = list;
-    keepOutgoing(this.#call.room.slug, this.#call.seat.identity, list);
+    this.#announcements.announce(news, say);
   }
 }

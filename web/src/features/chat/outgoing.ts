@@ -21,6 +21,9 @@ export interface Outgoing {
   readonly why: string | null;
 }
 
+/** What goes straight to those present while the server is away. */
+export const CHAT_TOPIC = "chat";
+
 const key = (slug: string, identity: string): string => `moim.outgoing.${slug}.${identity}`;
 
 /**
