@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from moim import app
+from moim.signalling.rates import Rate
 from tests.signalling.conftest import JUN, MINA, SORA, Site, opened, quick
 from tests.signalling.server import DEADLINE_S, DOORS, Client
 from tests.signalling.test_conformance import code
 
-FLOOD, AT_ONCE = 1_500, 150
+FLOOD, AT_ONCE = 600, 100
+PASSING = Rate(per_s=1, burst=60)
 STRANGER = "u_nobody-we-know"
 FORGED: list[tuple[str, dict[str, Any], str]] = [
     ("chat.send", {"text": "hi", "author": MINA}, "command_malformed"),
@@ -45,8 +48,10 @@ WRONG_STREAM: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    """The conformance suite has both doors alike; one of them is enough here."""
+async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+    """The conformance suite has both doors alike; one of them is enough here. What is passing gets
+    a rate that no machine is too slow to go beyond."""
+    monkeypatch.setattr(app, "SIGNALS", PASSING)
     async with opened(quick(tmp_path), DOORS["socketio-websocket"]) as one:
         yield one
 
@@ -125,7 +130,7 @@ async def test_a_flood_of_typing_is_cut_short_and_costs_others_nothing(site: Sit
     passed = sum(one["ok"] for one in said)
     codes = {one["error"]["code"] for one in said if not one["ok"]}
     assert codes == {"rate_limited"}
-    assert passed < FLOOD
+    assert passed < FLOOD / 2
     assert (await mina.ask("chat.send", {"text": "still here"}))["ok"]
     await sora.inbox.get("chat.sent", lambda one: one["payload"]["text"] == "still here")
     heard = [name for name, _ in mina.inbox.heard if name == "typing"]
