@@ -8,11 +8,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from tests.engine.events import DEADLINE_S, LOCAL, next_event
 
 if TYPE_CHECKING:
     import moim_engine
@@ -21,10 +23,7 @@ else:
 
 pytestmark = pytest.mark.sfu
 
-LOCAL = [("127.0.0.1", 0)]
 STUB = Path(__file__).parents[2] / "engine/python/moim_engine/_engine.pyi"
-DEADLINE_S = 60.0
-T = TypeVar("T")
 
 
 @pytest.fixture
@@ -32,17 +31,6 @@ def engine() -> Iterator["moim_engine.Engine"]:
     made = moim_engine.Engine(bind=LOCAL)
     yield made
     made.close()
-
-
-def next_event(engine: "moim_engine.Engine", kind: type[T]) -> T:
-    """The next event of a kind; others are passed over."""
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        select.select([engine.fileno()], [], [], 1.0)
-        for event in engine.drain():
-            if isinstance(event, kind):
-                return event
-    raise AssertionError(f"no {kind.__name__}")
 
 
 def a_peer(engine: "moim_engine.Engine", mode: str) -> int:

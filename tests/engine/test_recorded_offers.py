@@ -13,7 +13,7 @@ import pytest
 from livekit.protocol.models import ClientInfo
 
 from moim.sfu.quirks import codecs_for, wants_ice_lite, wants_rtx
-from tests.engine.test_boundary import LOCAL, next_event
+from tests.engine.events import LOCAL, next_event
 
 if TYPE_CHECKING:
     import moim_engine
