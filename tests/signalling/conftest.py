@@ -55,6 +55,7 @@ def make_client(request: pytest.FixtureRequest) -> Any:
 
 def quick(tmp_path: Path, **changes: Any) -> Settings:
     """Settings for a test."""
+    changes = {"sfu": False, **changes}
     return Settings(data_dir=tmp_path, commands_burst=30, commands_per_s=1, **changes)
 
 
