@@ -80,6 +80,7 @@ export class MeshSession implements MediaSession {
     received: (peer, source, track, stream) => this.received(peer, source, track, stream),
     gone: (peer, source) => this.lost(peer, source),
     rebuild: (peer) => this.rebuild(peer),
+    startOver: (peer) => this.startOver(peer),
     heard: (peer) => this.signals.pending(peer.identity) === 0,
     reachable: () => this.signals.reachable,
     doubt: () => this.signals.doubt(),
@@ -296,13 +297,14 @@ export class MeshSession implements MediaSession {
 
   // ------------------------------------------------------------------------- connections
 
-  private connect(identity: string): MeshPeer {
+  private connect(identity: string, before?: MeshPeer): MeshPeer {
     const polite = isPolite(this.signals.self, identity);
     const peer = new MeshPeer(
       identity,
       polite,
       { iceServers: [...this.iceServers], iceTransportPolicy: this.transportPolicy },
       this.host,
+      before,
     );
     this.connections.set(identity, peer);
     this.channels.attach(identity, peer.channel, {
@@ -335,6 +337,22 @@ export class MeshSession implements MediaSession {
   private replace(peer: MeshPeer): MeshPeer {
     this.disconnect(peer);
     const next = this.connect(peer.identity);
+    if (peer.unreachable) next.assumeUnreachable();
+    this.adaptBounds();
+    return next;
+  }
+
+  /**
+   * Two first offers have crossed, and ours gives way. It is not rolled back: under load Chromium
+   * (156, November 2026) then now and then gathers no candidates ever, or fails to answer ("Failed
+   * to start SCTP transport"). For the other end nothing changes: it is the same attempt, whose
+   * signals go on in their order.
+   */
+  private startOver(peer: MeshPeer): MeshPeer {
+    const { identity } = peer;
+    this.channels.detach(identity);
+    peer.close();
+    const next = this.connect(identity, peer);
     if (peer.unreachable) next.assumeUnreachable();
     this.adaptBounds();
     return next;

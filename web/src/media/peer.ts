@@ -32,10 +32,7 @@ import {
 
 /** The polite end lets the other offer first: crossing offers work, but cost a rollback. */
 const HOLD_OFFER_MS = 300;
-/**
- * Candidates, or their end, come within milliseconds of an answer. Now and then Chromium (156,
- * November 2026) gathers nothing after its offer was rolled back under load; it does not recover.
- */
+/** Candidates, or their end, come within milliseconds of an answer; a browser may never give any. */
 const GATHERING_MS = 2_000;
 /** A browser has a few dozen; who sends more is not worth the memory. */
 const CANDIDATE_LIMIT = 500;
@@ -49,6 +46,8 @@ export interface PeerHost {
   gone(peer: MeshPeer, source: Source): void;
   /** This connection is beyond repair: make another. */
   rebuild(peer: MeshPeer): void;
+  /** The other's first offer crossed ours: a new connection in the place of this one takes it. */
+  startOver(peer: MeshPeer): MeshPeer;
   heard(peer: MeshPeer): boolean;
   reachable(): boolean;
   /** Something is wrong with the way to this peer: perhaps with the one to the server, too. */
@@ -71,7 +70,7 @@ interface Arrival {
 
 export class MeshPeer {
   /** Names this attempt in signals: see `Link`. */
-  readonly id = randomId();
+  readonly id: string;
   /** The other end's attempt; null until it was heard of. */
   remote: string | null = null;
   path: Path | null = null;
@@ -83,7 +82,7 @@ export class MeshPeer {
   private readonly silence: SilenceWatch;
   private readonly reach: Reach;
   private readonly reports: Reports;
-  private readonly tally = new Tally();
+  private readonly tally: Tally;
   private readonly slots = new Map<Source, Slot>();
   private readonly arrivals = new Map<Source, Arrival>();
   private receives: Readonly<Record<string, Source>> = {};
@@ -99,6 +98,7 @@ export class MeshPeer {
   private gathering: ReturnType<typeof setTimeout> | undefined;
   private looking: ReturnType<typeof setTimeout> | undefined;
   private turn: Promise<void> = Promise.resolve();
+  private successor: MeshPeer | null = null;
   private closed = false;
 
   constructor(
@@ -106,7 +106,12 @@ export class MeshPeer {
     readonly polite: boolean,
     ways: Pick<RTCConfiguration, "iceServers" | "iceTransportPolicy">,
     private readonly host: PeerHost,
+    before?: MeshPeer,
   ) {
+    // In the place of another one it goes on where that was: for the other end it is the same.
+    this.id = before?.id ?? randomId();
+    this.remote = before?.remote ?? null;
+    this.tally = before?.tally ?? new Tally();
     this.pc = new RTCPeerConnection({ ...ways, bundlePolicy: "max-bundle" });
     this.reports = new Reports(this.pc);
     if (polite) this.holding = setTimeout(() => this.release(true), HOLD_OFFER_MS);
@@ -307,6 +312,7 @@ export class MeshPeer {
   /** Handles the other's signals one after the other. */
   handle(signal: Signal): void {
     this.turn = this.turn.then(async () => {
+      if (this.successor !== null) this.successor.handle(signal);
       if (this.closed) return;
       if (signal.kind === "candidate") await this.candidate(signal.data);
       else await this.description(signal.data);
@@ -315,12 +321,18 @@ export class MeshPeer {
 
   private async description(data: DescriptionData): Promise<void> {
     const { pc } = this;
-    this.tally.description("received", data.type);
     const verdict = judgeDescription(data.type, {
       polite: this.polite,
       makingOffer: this.makingOffer,
       signalingState: pc.signalingState,
     });
+    const crossed = this.makingOffer || pc.signalingState === "have-local-offer";
+    if (verdict === "apply" && data.type === "offer" && crossed && !pc.currentLocalDescription) {
+      this.successor = this.host.startOver(this);
+      this.successor.handle({ kind: "description", data });
+      return;
+    }
+    this.tally.description("received", data.type);
     this.ignoring = verdict === "ignore";
     if (verdict === "ignore") this.tally.ignored();
     if (verdict !== "apply") return;

@@ -70,6 +70,32 @@ const scenarios: Record<string, (call: Call) => Promise<unknown>> = {
     return { first_frame_ms };
   },
 
+  async first_offers_that_cross_lose_nothing(call) {
+    call.hub.badness = { loss: 1, doubling: 0, delay_ms: 0 };
+    const [mina, joon] = await pair(call);
+    await until(
+      "both have offered",
+      async () => (await mina.offers()) === 1 && (await joon.offers()) === 1,
+    );
+    call.hub.badness = { loss: 0.2, doubling: 0.2, delay_ms: 50 };
+    await Promise.all([
+      joon.framesGrow(mina),
+      mina.framesGrow(joon),
+      joon.soundOf(mina),
+      mina.soundOf(joon),
+    ]);
+    await until("data goes both ways", () =>
+      [mina, joon].every(({ session }) => session.data.reachable().length === 1),
+    );
+    const [polite] = await mina.session.stats();
+    const [other] = await joon.session.stats();
+    expect(other?.negotiation.offers_ignored === 1, "the impolite end ignored one");
+    expect(polite?.negotiation.offers_sent === 1, "the polite end offered once");
+    expect(polite?.negotiation.answers_sent === 1, "and answered");
+    expect(mina.warnings.length + joon.warnings.length === 0, "nothing was made anew");
+    return { negotiation: polite?.negotiation };
+  },
+
   async offers_that_cross_on_a_bad_relay_converge(call) {
     call.hub.badness = { loss: 0.3, doubling: 0.3, delay_ms: 120 };
     const [mina, joon] = await pair(call);
