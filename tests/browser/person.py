@@ -95,6 +95,24 @@ class Person:
     def tile(self, name: str) -> Locator:
         return self.tiles.filter(has_text=name)
 
+    async def areas(self) -> list[tuple[str, float]]:
+        """The words of each tile and its size in square pixels, all of one moment: who asks one
+        tile after the other waits for one that has gone meanwhile."""
+        found: list[list[Any]] = await self.tiles.evaluate_all(
+            """(tiles) => tiles.map((tile) => {
+              const { width, height } = tile.getBoundingClientRect();
+              return [tile.innerText, width * height];
+            })"""
+        )
+        return [(words, area) for words, area in found]
+
+    async def order(self) -> list[str | None]:
+        """The identities of the tiles, in their order."""
+        found: list[str | None] = await self.tiles.evaluate_all(
+            "(tiles) => tiles.map((tile) => tile.dataset.identity ?? null)"
+        )
+        return found
+
     # What truly arrives
 
     async def inbound(self) -> list[Inbound]:

@@ -71,7 +71,7 @@ async def test_three_people_are_a_mesh_and_the_order_of_joining_is_the_order_of_
         await person.sees(2)
         await person.hears(2)
         assert await person.page.evaluate(CONNECTIONS) == 2
-    names = [await tile.inner_text() for tile in await jun.tiles.all()]
+    names = await jun.tiles.all_inner_texts()
     assert ["Mina" in names[0], "Jun" in names[1], "Sora" in names[2]] == [True] * 3
 
 

@@ -139,11 +139,8 @@ async def has_layout(person: Person, layout: str) -> None:
 
 async def largest(person: Person, name: str) -> None:
     async def so() -> bool:
-        found = [(await tile.bounding_box(), tile) for tile in await person.tiles.all()]
-        areas = {
-            await tile.inner_text(): box["width"] * box["height"] for box, tile in found if box
-        }
-        return name in max(areas, key=lambda words: areas[words])
+        words, _ = max(await person.areas(), key=lambda one: one[1])
+        return name in words
 
     await until(so, f"{name} on the stage")
 

@@ -34,7 +34,7 @@ async def test_a_call_goes_from_two_to_four_and_back_with_picture_and_sound_on_e
     await jun.enter(room.guest, "Jun")
     await _all_see_and_hear(mina, jun)
     assert await plane(mina) == "mesh"
-    order = await _order(mina)
+    order = await mina.order()
     async with people("bot") as (bot,):
         await bot.join(BotDoor(moim_server, room))  # type: ignore[arg-type]
         await bot.show(SPLIT)
@@ -44,7 +44,7 @@ async def test_a_call_goes_from_two_to_four_and_back_with_picture_and_sound_on_e
             await is_on(person, "sfu")
             await expect(person.tile("Bot")).to_be_visible()
         await _all_see_and_hear(mina, jun, sora, others=3)
-        assert (await _order(mina))[: len(order)] == order
+        assert (await mina.order())[: len(order)] == order
         heard = await identity_of(mina)
 
         async def bot_hears_and_sees() -> bool:
@@ -55,7 +55,7 @@ async def test_a_call_goes_from_two_to_four_and_back_with_picture_and_sound_on_e
     for person in (mina, jun):
         await is_on(person, "mesh")
     await _all_see_and_hear(mina, jun)
-    assert await _order(mina) == order
+    assert await mina.order() == order
 
 
 async def test_a_muted_microphone_stays_muted_and_a_share_goes_on_over_a_move(
@@ -154,7 +154,3 @@ async def _all_see_and_hear(*persons: Person, others: int | None = None) -> None
     for person in persons:
         await person.sees(len(persons) - 1 if others is None else others)
         await person.hears(len(persons) - 1 if others is None else others)
-
-
-async def _order(person: Person) -> list[str | None]:
-    return [await tile.get_attribute("data-identity") for tile in await person.tiles.all()]

@@ -110,13 +110,12 @@ async def is_large(person: Person, name: str) -> None:
     await expect(person.page.get_by_test_id("stage")).to_have_attribute("data-layout", "stage")
 
     async def large_and_moving() -> bool:
-        boxes = [await tile.bounding_box() for tile in await person.tiles.all()]
-        areas = sorted(box["width"] * box["height"] for box in boxes if box)
-        box = await screen.bounding_box()
-        frames = await screen.locator("video").evaluate(
-            "(v) => v.getVideoPlaybackQuality().totalVideoFrames"
+        *others, (words, area) = sorted(await person.areas(), key=lambda one: one[1])
+        frames: list[int] = await screen.locator("video").evaluate_all(
+            "(videos) => videos.map((v) => v.getVideoPlaybackQuality().totalVideoFrames)"
         )
-        return bool(box and areas[-1] == box["width"] * box["height"] > sum(areas[:-1]) and frames)
+        title = said("tile_screen", name=name)
+        return title in words and area > sum(one for _, one in others) and any(frames)
 
     await until(large_and_moving, "the shared screen on the stage")
 

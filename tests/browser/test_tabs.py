@@ -119,7 +119,7 @@ async def test_a_second_tab_can_join_as_another_person_whose_speaker_is_silent(
         await person.sees()
     await mina.hears()
     assert await quiet(second)
-    identities = {await tile.get_attribute("data-identity") for tile in await mina.tiles.all()}
+    identities = set(await mina.order())
     assert len(identities) == 2
     note = second.page.get_by_test_id("second-person")
     await expect(note).to_contain_text(said("second_person_note"))
@@ -130,9 +130,7 @@ async def test_a_second_tab_can_join_as_another_person_whose_speaker_is_silent(
     await expect(second.leave_button).to_be_visible()
     await expect(second.page.get_by_test_id("second-person")).to_be_visible()
     await expect(mina.tiles).to_have_count(2)
-    assert {await tile.get_attribute("data-identity") for tile in await second.tiles.all()} == (
-        identities
-    )
+    assert set(await second.order()) == identities
     await second.page.get_by_test_id("second-person-button").click()
     await expect(note).to_have_count(0)
     await second.hears()
