@@ -8,6 +8,7 @@
 import importlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -37,3 +38,13 @@ def redis_server() -> Iterator[redis.RedisServer]:
     """One Redis for all tests; who stops it starts it again."""
     with redis.running() as server:
         yield server
+
+
+SERVED = {Path(__file__).parent / name for name in ("signalling", "tunnel", "cluster")}
+"""Whose tests are conversations over real sockets: most of their time is waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SERVED & set(item.path.parents):
+            item.add_marker("served")

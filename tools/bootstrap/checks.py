@@ -17,7 +17,9 @@ from tools.bootstrap.steps import Word, seconds_since
 REPORTS = TOOLS / "reports"
 # Only for tests that measure no time and drive no browser.
 SIDE_BY_SIDE = ("--numprocesses=auto", "--dist=worksteal")
-UNIT = "not browser and not packaging and not processes and not network and not sfu"
+QUICK = "not browser and not packaging and not processes and not network and not sfu"
+UNIT = f"{QUICK} and not served"
+SERVED = f"{QUICK} and served"
 
 
 @dataclass(frozen=True, slots=True)

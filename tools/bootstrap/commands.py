@@ -109,6 +109,8 @@ def everything(_: Sequence[str]) -> int:
     env = node.environment()
     count += _tried("Web client", node.ensure_client)
     count += _engine_checks(env)
+    served = ("tests over real sockets", "served", checks.SERVED, *checks.SIDE_BY_SIDE)
+    count += checks.run(checks.pytest(*served), env)
     processes = checks.pytest("tests of killed processes", "processes", "processes and not browser")
     count += checks.run(processes, env, show=True)
     count += checks.run(checks.pytest("packaging tests", "packaging", "packaging"), env, show=True)
