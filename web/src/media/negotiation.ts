@@ -2,7 +2,8 @@
  * The decisions of perfect negotiation, without a connection to make them on.
  *
  * Both ends may offer at any time. When two offers cross, the polite end rolls its own back and
- * answers; the impolite end ignores the other's and waits for the answer to its own. Signals are
+ * answers; the impolite end ignores the other's and waits for the answer to its own. Where it is the
+ * first offer, nothing is rolled back: another connection takes its place (`MeshSession.startOver`). Signals are
  * handled one after the other, so the example's third flag (an answer being set) has no use here.
  *
  * Source: W3C WebRTC 1.0, section 10.7 "Perfect Negotiation Example".
