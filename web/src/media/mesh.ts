@@ -5,15 +5,16 @@
  * what the room does not allow of somebody on it stays silent and black, whatever they send.
  * Our socket may come and go meanwhile: connections live by themselves.
  */
-import { boundsFor, contentHint, type Bounds } from "./bitrate";
+import { boundsFor, type Bounds } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
 import { isAlive } from "./alive";
+import { Locals } from "./locals";
 import { isPolite } from "./negotiation";
 import { watchNetwork } from "./network";
 import { MeshPeer, type PeerHost } from "./peer";
+import { Remotes } from "./remotes";
 import {
-  kindOf,
   MediaError,
   type DataPort,
   type Link,
@@ -42,11 +43,6 @@ export interface MeshOptions {
   readonly watchNetwork?: (changed: () => void) => () => void;
 }
 
-interface Local extends LocalTrack {
-  readonly options: PublishOptions;
-  readonly unlisten: () => void;
-}
-
 /** Former attempts of one participant, so that what they left in the network is known as old. */
 const RETIRED_LIMIT = 16;
 /** Rebuilding is a last resort: a peer that breaks every connection gets no busy loop. */
@@ -58,10 +54,15 @@ export class MeshSession implements MediaSession {
   private readonly emitter = new Emitter<SessionEvents>();
   private readonly channels: DataChannels;
   private readonly listed = new Map<string, string>();
-  private readonly allowances = new Map<string, Set<Source>>();
   private readonly connections = new Map<string, MeshPeer>();
-  private readonly locals = new Map<Source, Local>();
-  private readonly remotes = new Map<string, Map<Source, RemoteTrack>>();
+  private readonly remotes = new Remotes(this.emitter);
+  private readonly locals = new Locals(this.emitter, {
+    kept: () => this.adaptBounds(),
+    dropped: (source) => {
+      for (const peer of this.connections.values()) peer.removeTrack(source);
+      this.adaptBounds();
+    },
+  });
   private readonly retired = new Map<string, Set<string>>();
   private readonly rebuilt_ms = new Map<string, number>();
   private readonly unwatch: () => void;
@@ -78,7 +79,7 @@ export class MeshSession implements MediaSession {
     signal: (peer, signal) => this.signals.send(peer.identity, peer.link, signal),
     stateChanged: (peer) => this.tell(peer.identity),
     received: (peer, source, track, stream) => this.received(peer, source, track, stream),
-    gone: (peer, source) => this.lost(peer, source),
+    gone: (peer, source) => this.remotes.remove(peer.identity, source),
     rebuild: (peer) => this.rebuild(peer),
     startOver: (peer) => this.startOver(peer),
     heard: (peer) => this.signals.pending(peer.identity) === 0,
@@ -128,90 +129,28 @@ export class MeshSession implements MediaSession {
     options: PublishOptions = {},
   ): Promise<void> {
     if (this.closed) throw new MediaError("closed");
-    if (track.kind !== kindOf(source)) throw new MediaError("wrong_kind");
-    const before = this.locals.get(source);
-    const muted = options.muted ?? before?.muted ?? false;
-    const mode = source === "screen_share" ? (options.mode ?? before?.mode ?? "text") : null;
-    track.contentHint = contentHint(source, mode);
-    const released = muted && source === "camera";
-    if (released) track.stop();
-    else track.enabled = !muted;
-    const ended = (): void => this.endedByDevice(source, track);
-    track.addEventListener("ended", ended);
-    before?.unlisten();
-    this.store({
-      source,
-      track: released ? null : track,
-      muted,
-      mode,
-      options: { ...before?.options, ...options },
-      unlisten: () => track.removeEventListener("ended", ended),
-    });
+    const before = this.locals.put(source, track, options);
     await this.sendEverywhere(source);
-    // Only now: the others would see a gap between the two.
-    if (before?.track !== track) before?.track?.stop();
+    before?.stop();
   }
 
   async unpublish(source: Source): Promise<void> {
-    this.drop(source, false);
+    this.locals.drop(source);
     return Promise.resolve();
   }
 
   async setMuted(source: Source, muted: boolean): Promise<void> {
-    const local = this.locals.get(source);
-    if (local === undefined) throw new MediaError("not_published");
-    if (local.muted === muted) return;
-    if (!muted && (local.track === null || local.track.readyState === "ended")) {
-      throw new MediaError("track_needed");
-    }
-    if (source === "camera") {
-      local.track?.stop(); // Its light goes out.
-      this.store({ ...local, muted, track: null });
-      await this.sendEverywhere(source);
-    } else if (local.track !== null) {
-      // At once, and without a word to anyone: DTX makes the silence nearly free, and taking the
-      // track away would only add a moment in which it is still sent.
-      local.track.enabled = !muted;
-      this.store({ ...local, muted });
-    }
+    // The others need no word of a silent microphone: DTX makes the silence nearly free, and taking
+    // the track away would only add a moment in which it is still sent.
+    if (this.locals.mute(source, muted) && source === "camera") await this.sendEverywhere(source);
   }
 
   setShareMode(mode: ShareMode): void {
-    const local = this.locals.get("screen_share");
-    if (local === undefined || local.mode === mode) return;
-    if (local.track !== null) local.track.contentHint = contentHint("screen_share", mode);
-    this.store({ ...local, mode, options: { ...local.options, mode } });
+    this.locals.setShareMode(mode);
   }
 
   local(source: Source): LocalTrack | null {
-    const local = this.locals.get(source);
-    if (local === undefined) return null;
-    const { track, muted, mode } = local;
-    return { source, track, muted, mode };
-  }
-
-  private store(local: Local): void {
-    this.locals.set(local.source, local);
-    this.adaptBounds();
-    this.tellLocal(local.source, false);
-  }
-
-  private drop(source: Source, ended: boolean): void {
-    const local = this.locals.get(source);
-    if (local === undefined) return;
-    local.unlisten();
-    local.track?.stop();
-    this.locals.delete(source);
-    for (const peer of this.connections.values()) peer.removeTrack(source);
-    this.adaptBounds();
-    this.tellLocal(source, ended);
-  }
-
-  private endedByDevice(source: Source, track: MediaStreamTrack): void {
-    if (this.locals.get(source)?.track !== track) return;
-    // A share is over. A camera or microphone may come back: the seat keeps its publication.
-    if (source === "screen_share" || source === "screen_share_audio") this.drop(source, true);
-    else this.tellLocal(source, true);
+    return this.locals.view(source);
   }
 
   private async sendEverywhere(source: Source): Promise<void> {
@@ -227,9 +166,9 @@ export class MeshSession implements MediaSession {
 
   private adaptBounds(): void {
     const sending = new Set<Source>();
-    for (const [source, { track }] of this.locals) if (track !== null) sending.add(source);
+    for (const { source, track } of this.locals.all()) if (track !== null) sending.add(source);
     const bounds = new Map<Source, Bounds>();
-    for (const [source, { mode, options }] of this.locals) {
+    for (const { source, mode, options } of this.locals.all()) {
       bounds.set(source, boundsFor(source, { ...options, mode }, this.connections.size, sending));
     }
     for (const peer of this.connections.values()) peer.setBounds(bounds);
@@ -250,7 +189,7 @@ export class MeshSession implements MediaSession {
     for (const { identity, sid, allowed } of others.values()) {
       const sid_before = this.listed.get(identity);
       this.listed.set(identity, sid);
-      if (allowed !== undefined) this.setAllowed(identity, new Set(allowed));
+      if (allowed !== undefined) this.remotes.setAllowed(identity, new Set(allowed));
       const peer = this.connections.get(identity);
       if (peer === undefined) {
         this.connect(identity);
@@ -265,23 +204,7 @@ export class MeshSession implements MediaSession {
   }
 
   allow(identity: string, source: Source, on: boolean): void {
-    const allowed = new Set(this.allowances.get(identity));
-    if (on) allowed.add(source);
-    else allowed.delete(source);
-    this.setAllowed(identity, allowed);
-  }
-
-  private setAllowed(identity: string, allowed: Set<Source>): void {
-    this.allowances.set(identity, allowed);
-    const tracks = this.remotes.get(identity);
-    for (const [source, track] of tracks ?? []) {
-      const on = allowed.has(source);
-      if (track.allowed === on) continue;
-      track.track.enabled = on;
-      const changed = { ...track, allowed: on };
-      tracks?.set(source, changed);
-      this.emitter.emit("track", { change: "changed", track: changed });
-    }
+    this.remotes.allow(identity, source, on);
   }
 
   private remove(identity: string): void {
@@ -289,8 +212,7 @@ export class MeshSession implements MediaSession {
     const peer = this.connections.get(identity);
     if (peer !== undefined) this.disconnect(peer);
     this.signals.forget(identity);
-    this.allowances.delete(identity);
-    this.remotes.delete(identity);
+    this.remotes.forget(identity);
     this.rebuilt_ms.delete(identity);
     this.adaptBounds();
   }
@@ -311,7 +233,7 @@ export class MeshSession implements MediaSession {
       lossy: peer.lossy,
       open: (label) => peer.openChannel(label),
     });
-    for (const source of this.locals.keys()) void this.sendTo(peer, source);
+    for (const { source } of this.locals.all()) void this.sendTo(peer, source);
     this.tell(identity);
     return peer;
   }
@@ -398,30 +320,16 @@ export class MeshSession implements MediaSession {
   ): void {
     const { identity } = peer;
     if (this.connections.get(identity) !== peer) return;
-    const allowed = this.allowances.get(identity)?.has(source) ?? false;
-    track.enabled = allowed;
-    const remote: RemoteTrack = { identity, source, track, stream, allowed };
-    let tracks = this.remotes.get(identity);
-    if (tracks === undefined) this.remotes.set(identity, (tracks = new Map()));
-    tracks.set(source, remote);
-    this.emitter.emit("track", { change: "added", track: remote });
-  }
-
-  private lost(peer: MeshPeer, source: Source): void {
-    const tracks = this.remotes.get(peer.identity);
-    const remote = tracks?.get(source);
-    if (tracks === undefined || remote === undefined) return;
-    tracks.delete(source);
-    this.emitter.emit("track", { change: "removed", track: { ...remote, allowed: false } });
+    this.remotes.add({ identity, source, track, stream, allowed: false });
   }
 
   remoteTracks(): readonly RemoteTrack[] {
-    return [...this.remotes.values()].flatMap((tracks) => [...tracks.values()]);
+    return this.remotes.all();
   }
 
   audioLevel(identity: string, source: Source): number | null {
     const receiver = this.connections.get(identity)?.receiverOf(source);
-    if (this.remotes.get(identity)?.get(source)?.allowed !== true) return null;
+    if (this.remotes.get(identity, source)?.allowed !== true) return null;
     return receiver?.getSynchronizationSources()[0]?.audioLevel ?? null;
   }
 
@@ -457,10 +365,6 @@ export class MeshSession implements MediaSession {
     if (peer !== undefined) this.emitter.emit("peer", this.view(peer));
   }
 
-  private tellLocal(source: Source, ended: boolean): void {
-    this.emitter.emit("local", { source, local: this.local(source), ended });
-  }
-
   // ------------------------------------------------------------------------------- upkeep
 
   restartIce(identity?: string): void {
@@ -488,11 +392,7 @@ export class MeshSession implements MediaSession {
     this.unwatch();
     clearInterval(this.looking);
     for (const identity of [...this.listed.keys()]) this.remove(identity);
-    for (const local of this.locals.values()) {
-      local.unlisten();
-      if (options.keepTracks !== true) local.track?.stop();
-    }
-    this.locals.clear();
+    this.locals.clear(options.keepTracks === true);
     this.signals.onsignal = null;
     this.signals.onreachable = null;
     this.signals.accepts = () => false;

@@ -20,10 +20,12 @@ import {
   type TrackPublishOptions,
 } from "livekit-client";
 import { isAlive } from "./alive";
-import { contentHint } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
+import { Locals, type Local } from "./locals";
+import { Tally } from "./negotiation";
 import { pathOf, type Stat } from "./path";
+import { Remotes } from "./remotes";
 import { SfuChannels } from "./sfu_channels";
 import { SfuLine, type Access } from "./sfu_line";
 import {
@@ -51,11 +53,6 @@ export interface SfuOptions {
   readonly access: () => Promise<Access>;
   readonly iceServers: readonly RTCIceServer[];
   readonly transportPolicy?: RTCIceTransportPolicy;
-}
-
-interface Local extends LocalTrack {
-  readonly options: PublishOptions;
-  readonly unlisten: () => void;
 }
 
 interface Remote extends RemoteTrack {
@@ -94,9 +91,10 @@ export class SfuSession implements MediaSession {
   private readonly listed = new Map<string, Listed>();
   /** What somebody is called on the SFU, to what they are called in the room. */
   private readonly names = new Map<string, string>();
-  private readonly allowances = new Map<string, Set<Source>>();
-  private readonly remotes = new Map<string, Map<Source, Remote>>();
-  private readonly locals = new Map<Source, Local>();
+  private readonly remotes = new Remotes<Remote>(this.emitter);
+  private readonly locals = new Locals(this.emitter, {
+    dropped: (source) => void this.send(source),
+  });
   private readonly published = new Map<Source, LocalTrackPublication>();
   private readonly sizes = new Map<string, TileSize>();
   private readonly hiding = new Map<string, ReturnType<typeof setTimeout>>();
@@ -175,96 +173,41 @@ export class SfuSession implements MediaSession {
     options: PublishOptions = {},
   ): Promise<void> {
     if (this.closed) throw new MediaError("closed");
-    if (track.kind !== kindOf(source)) throw new MediaError("wrong_kind");
-    const before = this.locals.get(source);
-    const muted = options.muted ?? before?.muted ?? false;
-    const mode = source === "screen_share" ? (options.mode ?? before?.mode ?? "text") : null;
-    track.contentHint = contentHint(source, mode);
-    const released = muted && source === "camera";
-    if (released) track.stop();
-    else track.enabled = !muted;
-    const ended = (): void => this.endedByDevice(source, track);
-    track.addEventListener("ended", ended);
-    before?.unlisten();
-    this.locals.set(source, {
-      source,
-      track: released ? null : track,
-      muted,
-      mode,
-      options: { ...before?.options, ...options },
-      unlisten: () => track.removeEventListener("ended", ended),
-    });
-    this.tellLocal(source, false);
+    const before = this.locals.put(source, track, options);
     await this.send(source);
-    if (before?.track !== track) before?.track?.stop();
+    before?.stop();
   }
 
   async unpublish(source: Source): Promise<void> {
-    this.drop(source, false);
+    this.locals.drop(source);
     return Promise.resolve();
   }
 
   async setMuted(source: Source, muted: boolean): Promise<void> {
-    const local = this.locals.get(source);
-    if (local === undefined) throw new MediaError("not_published");
-    if (local.muted === muted) return;
-    if (!muted && (local.track === null || local.track.readyState === "ended")) {
-      throw new MediaError("track_needed");
-    }
-    const released = source === "camera" && muted;
-    if (released) local.track?.stop();
-    else if (local.track !== null) local.track.enabled = !muted;
-    this.locals.set(source, { ...local, muted, track: released ? null : local.track });
-    this.tellLocal(source, false);
     // Silent it is already; that the SFU says so too is not waited for.
-    void this.send(source);
+    if (this.locals.mute(source, muted)) void this.send(source);
     return Promise.resolve();
   }
 
   setShareMode(mode: ShareMode): void {
-    const local = this.locals.get("screen_share");
-    if (local === undefined || local.mode === mode) return;
-    if (local.track !== null) local.track.contentHint = contentHint("screen_share", mode);
-    this.locals.set("screen_share", { ...local, mode, options: { ...local.options, mode } });
-    this.tellLocal("screen_share", false);
+    this.locals.setShareMode(mode);
   }
 
   local(source: Source): LocalTrack | null {
-    const local = this.locals.get(source);
-    if (local === undefined) return null;
-    const { track, muted, mode } = local;
-    return { source, track, muted, mode };
+    return this.locals.view(source);
   }
 
   /** Whether the SFU has everything that we send. */
   get isSending(): boolean {
-    return [...this.locals.values()].every(
-      ({ source, track }) => track === null || this.published.has(source),
-    );
-  }
-
-  private drop(source: Source, ended: boolean): void {
-    const local = this.locals.get(source);
-    if (local === undefined) return;
-    local.unlisten();
-    local.track?.stop();
-    this.locals.delete(source);
-    this.tellLocal(source, ended);
-    void this.send(source);
-  }
-
-  private endedByDevice(source: Source, track: MediaStreamTrack): void {
-    if (this.locals.get(source)?.track !== track) return;
-    if (source === "screen_share" || source === "screen_share_audio") this.drop(source, true);
-    else this.tellLocal(source, true);
+    return this.locals
+      .all()
+      .every(({ source, track }) => track === null || this.published.has(source));
   }
 
   private silenced(source: Source): void {
-    const track = this.locals.get(source)?.track;
-    if (track && this.locals.get(source)?.muted === false) {
-      // Our own word on it comes from the room; until then nothing more leaves the device.
-      track.enabled = false;
-    }
+    const local = this.locals.get(source);
+    // Our own word on it comes from the room; until then nothing more leaves the device.
+    if (local?.track && !local.muted) local.track.enabled = false;
   }
 
   /** Makes the SFU have of a source what we have; one thing after the other. */
@@ -331,7 +274,7 @@ export class SfuSession implements MediaSession {
 
   private republish(): void {
     this.published.clear();
-    for (const source of this.locals.keys()) void this.send(source);
+    for (const { source } of this.locals.all()) void this.send(source);
     for (const { identity } of this.listed.values()) this.attach(identity);
     this.tellAll();
   }
@@ -351,7 +294,7 @@ export class SfuSession implements MediaSession {
       const isNew = !this.listed.has(identity);
       this.listed.set(identity, listed);
       this.names.set(listed.livekit ?? identity, identity);
-      if (allowed !== undefined) this.setAllowed(identity, new Set(allowed));
+      if (allowed !== undefined) this.remotes.setAllowed(identity, new Set(allowed));
       if (!isNew) continue;
       this.attach(identity);
       const there = this.line.room.remoteParticipants.get(listed.livekit ?? identity);
@@ -363,31 +306,14 @@ export class SfuSession implements MediaSession {
   }
 
   allow(identity: string, source: Source, on: boolean): void {
-    const allowed = new Set(this.allowances.get(identity));
-    if (on) allowed.add(source);
-    else allowed.delete(source);
-    this.setAllowed(identity, allowed);
-  }
-
-  private setAllowed(identity: string, allowed: Set<Source>): void {
-    this.allowances.set(identity, allowed);
-    for (const [source, remote] of this.remotes.get(identity) ?? []) {
-      const on = allowed.has(source);
-      if (remote.allowed === on) continue;
-      remote.track.enabled = on;
-      const changed = { ...remote, allowed: on };
-      this.remotes.get(identity)?.set(source, changed);
-      this.emitter.emit("track", { change: "changed", track: changed });
-    }
+    this.remotes.allow(identity, source, on);
   }
 
   private forget(identity: string): void {
     const listed = this.listed.get(identity);
     this.listed.delete(identity);
     this.names.delete(listed?.livekit ?? identity);
-    this.allowances.delete(identity);
-    for (const remote of this.remotes.get(identity)?.values() ?? []) this.tellLost(remote);
-    this.remotes.delete(identity);
+    this.remotes.forget(identity);
     this.detach(identity);
     this.emitter.emit("peer", this.view(identity, "closed"));
   }
@@ -467,49 +393,46 @@ export class SfuSession implements MediaSession {
     const identity = this.nameOf(participant.identity);
     if (!isSource(source) || !this.listed.has(identity)) return;
     const track = livekit.mediaStreamTrack;
-    let tracks = this.remotes.get(identity);
-    if (tracks === undefined) this.remotes.set(identity, (tracks = new Map()));
-    if (tracks.get(source)?.track === track) return;
-    const allowed = this.allowances.get(identity)?.has(source) ?? false;
-    track.enabled = allowed;
+    if (this.remotes.get(identity, source)?.track === track) return;
     const stream = new MediaStream([track]);
-    const remote: Remote = { identity, source, track, stream, allowed, publication, livekit };
-    tracks.set(source, remote);
+    const remote: Remote = {
+      identity,
+      source,
+      track,
+      stream,
+      allowed: false,
+      publication,
+      livekit,
+    };
     this.fit(remote);
-    this.emitter.emit("track", { change: "added", track: remote });
+    this.remotes.add(remote);
   }
 
   private lost(livekit: LiveKitTrack, participant: RemoteParticipant): void {
-    const tracks = this.remotes.get(this.nameOf(participant.identity));
-    for (const [source, remote] of tracks ?? []) {
-      if (remote.livekit !== livekit) continue;
-      tracks?.delete(source);
-      this.tellLost(remote);
+    const identity = this.nameOf(participant.identity);
+    for (const remote of this.remotes.of(identity)) {
+      if (remote.livekit === livekit) this.remotes.remove(identity, remote.source);
     }
   }
 
-  private tellLost(remote: Remote): void {
-    this.emitter.emit("track", { change: "removed", track: { ...remote, allowed: false } });
-  }
-
   remoteTracks(): readonly RemoteTrack[] {
-    return [...this.remotes.values()].flatMap((tracks) => [...tracks.values()]);
+    return this.remotes.all();
   }
 
   audioLevel(identity: string, source: Source): number | null {
-    const remote = this.remotes.get(identity)?.get(source);
+    const remote = this.remotes.get(identity, source);
     if (remote?.allowed !== true) return null;
     return remote.livekit.receiver?.getSynchronizationSources()[0]?.audioLevel ?? null;
   }
 
   flows(identity: string, source: Source): boolean {
-    const remote = this.remotes.get(identity)?.get(source);
+    const remote = this.remotes.get(identity, source);
     return isAlive(remote?.livekit.receiver);
   }
 
   show(identity: string, source: Source, size: TileSize): void {
     this.sizes.set(`${identity} ${source}`, size);
-    const remote = this.remotes.get(identity)?.get(source);
+    const remote = this.remotes.get(identity, source);
     if (remote) this.fit(remote);
   }
 
@@ -562,10 +485,6 @@ export class SfuSession implements MediaSession {
     for (const identity of this.listed.keys()) this.tell(identity);
   }
 
-  private tellLocal(source: Source, ended: boolean): void {
-    this.emitter.emit("local", { source, local: this.local(source), ended });
-  }
-
   // ------------------------------------------------------------------------------- upkeep
 
   restartIce(): void {
@@ -582,9 +501,9 @@ export class SfuSession implements MediaSession {
     );
     if (sent.report) this.path = pathOf(sent.report as ReadonlyMap<string, Stat>);
     const others = [...this.listed.keys()].map(async (identity) => {
-      const receivers = [...(this.remotes.get(identity) ?? [])].map(
-        ([source, { livekit }]) => [source, livekit.receiver] as const,
-      );
+      const receivers = this.remotes
+        .of(identity)
+        .map(({ source, livekit }) => [source, livekit.receiver] as const);
       const { mids, report } = await this.report(receivers);
       return this.statsOf(identity, {}, mids, report);
     });
@@ -622,7 +541,7 @@ export class SfuSession implements MediaSession {
       polite: false,
       signaling_state: "stable",
       ice_state: this.line.state === "connected" ? "connected" : "checking",
-      negotiation: NOTHING_NEGOTIATED,
+      negotiation: new Tally().read(),
       sends,
       receives,
       report,
@@ -635,24 +554,9 @@ export class SfuSession implements MediaSession {
     this.line.close();
     for (const timer of this.hiding.values()) clearTimeout(timer);
     for (const identity of [...this.listed.keys()]) this.forget(identity);
-    for (const local of this.locals.values()) {
-      local.unlisten();
-      if (options.keepTracks !== true) local.track?.stop();
-    }
-    this.locals.clear();
+    this.locals.clear(options.keepTracks === true);
     this.emitter.clear();
   }
 }
 
 export { trySfu } from "./sfu_line";
-
-const NOTHING_NEGOTIATED = {
-  offers_sent: 0,
-  offers_received: 0,
-  answers_sent: 0,
-  answers_received: 0,
-  offers_ignored: 0,
-  ice_restarts: 0,
-  candidates_sent: {},
-  candidates_received: {},
-};
