@@ -7,16 +7,16 @@ machine that nobody else is told of.
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import structlog
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route, Router
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Router
 from starlette.types import Receive, Scope, Send
 
+from moim.http import livekit_webhook
 from moim.listening import ListenError, Listeners, listen, listen_udp
 from moim.media.ice import turn_access
 from moim.media.turn import turn_servers
@@ -25,11 +25,7 @@ from moim.settings import Settings
 PATH: Final = "/livekit"
 KEY: Final = "moim"
 _LOOPBACK: Final = "127.0.0.1"
-_WEBHOOK: Final = "/webhook"
 _log = structlog.get_logger("moim.sfu")
-
-Hear = Callable[[str, str], Awaitable[bool]]
-"""Takes a webhook's body and token; False when it is not from the SFU."""
 
 
 def missing() -> str | None:
@@ -76,7 +72,7 @@ class OwnSfu:
         await self._app(scope, receive, send)
 
     @asynccontextmanager
-    async def running(self, hear: Hear) -> AsyncIterator[None]:
+    async def running(self, hear: livekit_webhook.Hear) -> AsyncIterator[None]:
         """Serve until the block ends. Raises: OSError for media ports that cannot be had."""
         import uvicorn
 
@@ -84,7 +80,9 @@ class OwnSfu:
 
         self._inside = inside = listen(_LOOPBACK, 0)
         sfu = self._start()
-        server = uvicorn.Server(uvicorn_config(_inside(sfu.app, hear)))
+        server = uvicorn.Server(
+            uvicorn_config(Router([livekit_webhook.route(hear), Mount("/", sfu.app)]))
+        )
         # The signals are of the server that people reach.
         serving = asyncio.create_task(server._serve(inside.tcp))  # noqa: SLF001
         self._app = sfu.app
@@ -116,7 +114,7 @@ class OwnSfu:
             "rtc": {"node_ip": settings.sfu_address or "", "udp_port": settings.sfu_udp_port},
             # A room is given up soon after the last one left: moim makes it anew.
             "room": {"departure_timeout": 5},
-            "webhook": {"api_key": KEY, "urls": [self.api_url + _WEBHOOK]},
+            "webhook": {"api_key": KEY, "urls": [self.api_url + livekit_webhook.PATH]},
         }
         config = SfuConfig.model_validate(values)
         advertise, bind = media_addresses(config)
@@ -148,12 +146,3 @@ def _free(bind: list[tuple[str, int]]) -> list[tuple[str, int]]:
             _log.warning("sfu_port_taken", udp_port=port)
             return [(address, 0) for address, _ in bind]
     return bind
-
-
-def _inside(app: Any, hear: Hear) -> Router:
-    async def webhook(request: Request) -> Response:
-        body = (await request.body()).decode()
-        heard = await hear(body, request.headers.get("authorization", ""))
-        return PlainTextResponse("", 200 if heard else 401)
-
-    return Router([Route(_WEBHOOK, webhook, methods=["POST"]), Mount("/", app)])
