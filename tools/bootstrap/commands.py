@@ -158,19 +158,12 @@ def wire(_: Sequence[str]) -> int:
 
 
 def screenshots(arguments: Sequence[str]) -> int:
-    setup(())
-    node.ensure_client()
-    env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
-    return _become([venv_program("python"), "-m", "tools.screenshots", *arguments], env)
+    return _program("tools.screenshots", arguments, client=True, chromium=True)
 
 
 def nat(arguments: Sequence[str]) -> int:
     """Calls in networks of namespaces, measured; where root is missing it says so."""
-    setup(())
-    node.ensure_client()
-    debian.ensure_programs()
-    env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
-    return _become([venv_program("python"), "-m", "tools.nat", *arguments], env)
+    return _program("tools.nat", arguments, client=True, debian_programs=True, chromium=True)
 
 
 def impairment(arguments: Sequence[str]) -> int:
@@ -179,28 +172,27 @@ def impairment(arguments: Sequence[str]) -> int:
 
 def cluster(arguments: Sequence[str]) -> int:
     """Several servers, a proxy, PostgreSQL and Redis on this machine."""
-    setup(())
-    node.ensure_client()
-    debian.ensure_programs()
-    return _become([venv_program("python"), "-m", "tools.cluster", *arguments], node.environment())
+    return _program("tools.cluster", arguments, client=True, debian_programs=True)
+
+
+def chaos(arguments: Sequence[str]) -> int:
+    """Several servers in a storm of faults."""
+    return _program("tools.chaos", arguments, client=True, debian_programs=True)
 
 
 def bench_data(arguments: Sequence[str]) -> int:
     """How fast files and messages go between two pages."""
-    setup(())
-    node.ensure_client()
-    env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
-    return _become([venv_program("python"), "-m", "bench.data", *arguments], env)
+    return _program("bench.data", arguments, client=True, chromium=True)
 
 
 def bench_handover(arguments: Sequence[str]) -> int:
     """The longest pause in picture and sound while a call changes planes."""
-    setup(())
-    node.ensure_client()
-    if not engine.ensure_engine():
-        return 1
-    env = {**node.environment(), "CHROMIUM": str(ensure_chromium())}
-    return _become([venv_program("python"), "-m", "bench.handover", *arguments], env)
+    return _program("bench.handover", arguments, client=True, media=True, chromium=True)
+
+
+def bench_chat(arguments: Sequence[str]) -> int:
+    """What a chat message to many costs, beside plain python-socketio."""
+    return _program("bench.chat", arguments)
 
 
 def bench(arguments: Sequence[str]) -> int:
@@ -212,20 +204,6 @@ def bench(arguments: Sequence[str]) -> int:
         return 1
     words = [*bench_parts.arguments(), *arguments]
     return _become([venv_program("python"), "-m", "bench.sfu", *words])
-
-
-def chaos(arguments: Sequence[str]) -> int:
-    """Several servers in a storm of faults."""
-    setup(())
-    node.ensure_client()
-    debian.ensure_programs()
-    return _become([venv_program("python"), "-m", "tools.chaos", *arguments], node.environment())
-
-
-def bench_chat(arguments: Sequence[str]) -> int:
-    """What a chat message to many costs, beside plain python-socketio."""
-    setup(())
-    return _become([venv_program("python"), "-m", "bench.chat", *arguments], node.environment())
 
 
 def clean(_: Sequence[str]) -> int:
@@ -294,6 +272,29 @@ def _close(count: checks.Count, begun: float) -> int:
     skipped = f", {count.skipped} skipped" if count.skipped else ""
     print(f"\nAll in {seconds_since(begun)}{skipped}.\n{count}", flush=True)
     return 1 if count.failed else 0
+
+
+def _program(
+    module: str,
+    arguments: Sequence[str],
+    *,
+    client: bool = False,
+    media: bool = False,
+    debian_programs: bool = False,
+    chromium: bool = False,
+) -> int:
+    """Sets up what a program of ours needs, and goes on as that."""
+    setup(())
+    if client:
+        node.ensure_client()
+    if media and not engine.ensure_engine():
+        return 1
+    if debian_programs:
+        debian.ensure_programs()
+    env = node.environment()
+    if chromium:
+        env["CHROMIUM"] = str(ensure_chromium())
+    return _become([venv_program("python"), "-m", module, *arguments], env)
 
 
 def _become(command: Sequence[Word], env: dict[str, str] | None = None) -> int:
