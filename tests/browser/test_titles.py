@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
 from tests.browser.axe import assert_accessible
 from tests.browser.chatting import message, two_who_write, write
@@ -33,14 +33,6 @@ async def moim_server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIt
     await server.start()
     yield server
     await server.kill()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def party(chromium: Browser, moim_server: MoimServer) -> AsyncIterator[Party]:
-    party = Party(chromium, moim_server.origin)
-    yield party
-    await party.close()
-    party.troubles.check()
 
 
 @pytest.mark.parametrize("moim_server", [{"MOIM_LINK_TITLES": "true"}], indirect=True)

@@ -1,7 +1,6 @@
 """A room and its SFU: moves begin and end by themselves, and each follows the other's people."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from moim.meeting.topology import CALM_MS, PATIENCE_MS, Ready
 from moim.meeting.tracks import MuteOther, Publish
 from moim.meeting.visitors import identity_of
 from tests.live.world import JUN, MINA, SORA, Browser, House, settled
+from tests.waiting import until
 
 BOT = identity_of("bot")
 
@@ -72,15 +72,14 @@ async def house(tmp_path: Path, sfu: FakeSfu) -> AsyncIterator[House]:
     await house.close()
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - errands of a room have no event of ours
-            await asyncio.sleep(0.005)
-
-
 def plane(room: LiveRoom) -> Plane:
     assert room.fold.meeting is not None
     return room.fold.meeting.plane
+
+
+def stands(room: LiveRoom) -> bool:
+    """No move is under way."""
+    return room.fold.meeting is not None and room.fold.meeting.move is None
 
 
 async def seated(room: LiveRoom, *people: Identity) -> list[Browser]:
@@ -97,7 +96,7 @@ async def on_the_sfu(house: House, room: LiveRoom) -> list[Browser]:
     for browser in browsers:
         await browser.ask(Ready(epoch=room.fold.epoch))
     house.clock.advance(0)
-    await until(lambda: plane(room) is Plane.SFU)
+    await until(lambda: plane(room) is Plane.SFU, "the SFU")
     return browsers
 
 
@@ -113,7 +112,9 @@ async def test_a_move_for_which_somebody_is_late_ends_where_it_began(
     await settled(room)
     await mina.ask(Ready(epoch=room.fold.epoch))
     house.clock.advance(PATIENCE_MS / 1000)
-    await until(lambda: room.fold.meeting is not None and room.fold.meeting.move is None)
+    await until(
+        lambda: room.fold.meeting is not None and room.fold.meeting.move is None, "the move to end"
+    )
     assert plane(room) is Plane.MESH
 
 
@@ -125,7 +126,7 @@ async def test_nobody_waits_for_who_is_not_connected(house: House, room: LiveRoo
     for browser in (mina, jun):
         await browser.ask(Ready(epoch=room.fold.epoch))
     house.clock.advance(PATIENCE_MS / 1000)
-    await until(lambda: plane(room) is Plane.SFU)
+    await until(lambda: plane(room) is Plane.SFU, "the SFU")
 
 
 async def test_a_restart_in_the_middle_of_a_move_ends_it(house: House, room: LiveRoom) -> None:
@@ -138,7 +139,10 @@ async def test_a_restart_in_the_middle_of_a_move_ends_it(house: House, room: Liv
     again = await house.room()
     await seated(again, MINA, JUN, SORA)
     house.clock.advance(PATIENCE_MS / 1000)
-    await until(lambda: again.fold.meeting is not None and again.fold.meeting.move is None)
+    await until(
+        lambda: again.fold.meeting is not None and again.fold.meeting.move is None,
+        "the move to end",
+    )
     assert plane(again) is Plane.MESH
 
 
@@ -150,7 +154,7 @@ async def test_who_leaves_takes_the_meeting_back_to_the_mesh(house: House, room:
     await settled(room)
     await mina.ask(Ready(epoch=room.fold.epoch))
     house.clock.advance(0)
-    await until(lambda: plane(room) is Plane.MESH)
+    await until(lambda: plane(room) is Plane.MESH, "the mesh")
     assert (jun.closed_for_good, sora.closed_for_good) == (True, True)
 
 
@@ -161,8 +165,8 @@ async def test_what_a_host_does_is_done_on_the_sfu_too(
     await jun.ask(Publish(source=Source.MICROPHONE, muted=False))
     await mina.ask(MuteOther(identity=JUN, source=Source.MICROPHONE))
     await mina.ask(Remove(identity=JUN))
-    await until(lambda: ("mute", "tea", JUN, "microphone") in sfu.asked)
-    await until(lambda: ("remove", "tea", JUN) in sfu.asked)
+    await until(lambda: ("mute", "tea", JUN, "microphone") in sfu.asked, "the SFU to mute Jun")
+    await until(lambda: ("remove", "tea", JUN) in sfu.asked, "the SFU to put Jun out")
 
 
 async def test_hand_and_role_are_attributes_on_the_sfu(
@@ -170,7 +174,7 @@ async def test_hand_and_role_are_attributes_on_the_sfu(
 ) -> None:
     _, jun, _ = await on_the_sfu(house, room)
     await jun.ask(RaiseHand())
-    await until(lambda: JUN in sfu.entries)
+    await until(lambda: JUN in sfu.entries, "the SFU to know Jun")
     assert sfu.entries[JUN].attributes == {"moim.role": "guest", "moim.hand": "1"}
 
 
@@ -181,7 +185,9 @@ async def test_who_appears_on_the_sfu_is_seated_with_their_tracks_until_they_go(
     camera = Track(source=Source.CAMERA, muted=False)
     sfu.there["bot"] = Present("bot", "Bot", (camera,))
     room.planes.look()
-    await until(lambda: (seat := room.fold.find(BOT)) is not None and seat.tracks)
+    await until(
+        lambda: (seat := room.fold.find(BOT)) is not None and seat.tracks, "the bot's tracks"
+    )
     seat = room.fold.find(BOT)
     assert seat is not None
     assert (seat.name, seat.livekit, seat.tracks) == ("Bot", "bot", {Source.CAMERA: camera})
@@ -190,7 +196,7 @@ async def test_who_appears_on_the_sfu_is_seated_with_their_tracks_until_they_go(
     assert room.fold.find(BOT) is not None
     del sfu.there["bot"]
     house.clock.advance(LOOK_S)
-    await until(lambda: room.fold.find(BOT) is None)
+    await until(lambda: room.fold.find(BOT) is None, "the bot to go")
 
 
 async def test_who_may_not_come_in_is_put_out_of_the_sfu(
@@ -201,7 +207,7 @@ async def test_who_may_not_come_in_is_put_out_of_the_sfu(
     sfu.there["bot"] = Present("bot", "Bot")
     sfu.there["u_removed"] = Present("u_removed", "Somebody")
     room.planes.look()
-    await until(lambda: not sfu.there)
+    await until(lambda: not sfu.there, "nobody to be there")
     assert room.fold.find(BOT) is None
 
 
@@ -211,7 +217,7 @@ async def test_an_sfu_that_is_away_costs_nobody_their_seat(
     await on_the_sfu(house, room)
     sfu.there["bot"] = Present("bot", "Bot")
     room.planes.look()
-    await until(lambda: room.fold.find(BOT) is not None)
+    await until(lambda: room.fold.find(BOT) is not None, "the bot to be seated")
     sfu.down = True
     house.clock.advance(LOOK_S)
     await settled(room)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import aiohttp
 import pytest
 
 from tests.browser.server import free_port
+from tests.packaging.building import uv
 from tests.sfu.clients.sdk import Picture, people
 from tests.sfu.clients.server import SfuServer
 from tools.bootstrap import engine
-from tools.bootstrap.places import ROOT, UV
 
 pytestmark = [
     pytest.mark.packaging,
@@ -23,13 +22,6 @@ pytestmark = [
 
 START_S = 60.0
 ANN, BOB = Picture(60, 200), Picture(180, 90)
-
-
-def uv(*arguments: str | Path) -> None:
-    done = subprocess.run(
-        [UV, *arguments], cwd=ROOT, env=engine.environment(), capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.fixture(scope="module")

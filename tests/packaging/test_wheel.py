@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -15,20 +14,12 @@ import httpx
 import pytest
 
 from tests.browser.server import free_port
-from tools.bootstrap import network
-from tools.bootstrap.places import ROOT, UV
+from tests.packaging.building import uv
 
 pytestmark = pytest.mark.packaging
 
 START_S = 60.0
 APP = "moim/http/static/app"
-
-
-def uv(*arguments: str | Path) -> None:
-    done = subprocess.run(
-        [UV, *arguments], cwd=ROOT, env=network.environment(), capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.fixture(scope="module")
