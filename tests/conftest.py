@@ -40,11 +40,16 @@ def redis_server() -> Iterator[redis.RedisServer]:
         yield server
 
 
-SERVED = {Path(__file__).parent / name for name in ("signalling", "tunnel", "cluster")}
+_HERE = Path(__file__).parent
+SERVED = {_HERE / name for name in ("signalling", "tunnel", "cluster")} | {
+    _HERE / "https" / "test_authority.py",
+    _HERE / "net" / "test_patience.py",
+    _HERE / "net" / "test_serve.py",
+}
 """Whose tests are conversations over real sockets: most of their time is waiting."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if SERVED & set(item.path.parents):
+        if SERVED & {item.path, *item.path.parents}:
             item.add_marker("served")
