@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,6 +21,8 @@ from livekit.protocol.rtc import AddTrackRequest, SessionDescription, SignalRequ
 
 from moim.sfu import events
 from moim.sfu.joining import read_wish
+from moim.sfu.revocations import MOST_HELD, Revocations
+from moim.sfu.tokens import Claims
 from tests.sfu.fakes import FakeSignals, media_lines, offer
 from tests.sfu.serving import Served, served
 
@@ -61,6 +64,15 @@ def publish(server: Served, signals: FakeSignals) -> str:
     session.handle(SignalRequest(offer=SessionDescription(type="offer", sdp=text, id=1)))
     server.flush()
     return str(signals.of("track_published")[0].track.sid)
+
+
+async def validated(server: Served, **query: str) -> tuple[int, str]:
+    """What the door says to a token."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{server.url}/rtc/validate", params=query) as response,
+    ):
+        return response.status, await response.text()
 
 
 async def test_rooms_are_made_listed_changed_and_deleted(
@@ -110,6 +122,61 @@ async def test_participants_are_listed_found_and_removed(
     )
     nowhere = await livekit.room.list_participants(api.ListParticipantsRequest(room="none"))
     assert not nowhere.participants
+
+
+async def test_a_revoked_token_lets_in_no_more_and_other_tokens_do(
+    server: Served, livekit: api.LiveKitAPI
+) -> None:
+    old, bobs = server.token("ann"), server.token("bob")
+    signals = sit(server, "ann")
+    later = int(time.time()) + 1
+    ann = api.RoomParticipantIdentity(room="room", identity="ann", revoke_token_ts=later)
+    await livekit.room.remove_participant(ann)
+    assert signals.of("leave")[0].reason == 4
+    refused = (401, "token was revoked")
+    assert await validated(server, access_token=old) == refused
+    assert await validated(server, access_token=old, reconnect="1") == refused
+    assert await validated(server, access_token=old, publish="screen") == refused
+    assert await validated(server, access_token=bobs) == (200, "success")
+    assert await validated(server, access_token=server.token("ann", room="other")) == (
+        200,
+        "success",
+    )
+    await asyncio.sleep(max(0, later - time.time()))
+    assert await validated(server, access_token=server.token("ann")) == (200, "success")
+
+
+async def test_the_token_of_who_is_not_there_is_revoked_too(
+    server: Served, livekit: api.LiveKitAPI
+) -> None:
+    old, later = server.token("ann"), int(time.time()) + 1
+    ann = api.RoomParticipantIdentity(room="room", identity="ann", revoke_token_ts=later)
+    with pytest.raises(api.TwirpError) as caught:
+        await livekit.room.remove_participant(ann)
+    assert caught.value.code == "not_found"
+    assert await validated(server, access_token=old) == (401, "token was revoked")
+
+
+async def test_without_a_time_a_removal_revokes_nothing(
+    server: Served, livekit: api.LiveKitAPI
+) -> None:
+    old = server.token("ann")
+    sit(server, "ann")
+    ann = api.RoomParticipantIdentity(room="room", identity="ann")
+    await livekit.room.remove_participant(ann)
+    assert await validated(server, access_token=old) == (200, "success")
+
+
+def test_a_time_that_is_earlier_takes_nothing_back_and_the_oldest_are_let_go_of() -> None:
+    revocations = Revocations()
+    revocations.revoke("room", "ann", 100)
+    revocations.revoke("room", "ann", 50)
+    assert revocations.cover("room", "ann", Claims(not_before_s=99))
+    assert not revocations.cover("room", "ann", Claims(not_before_s=100))
+    for number in range(MOST_HELD):
+        revocations.revoke("room", str(number), 1)
+    assert not revocations.cover("room", "ann", Claims())
+    assert revocations.cover("room", "0", Claims())
 
 
 async def test_a_track_is_muted_and_stays_muted(server: Served, livekit: api.LiveKitAPI) -> None:

@@ -13,7 +13,8 @@ from moim.sfu.frames import Frame
 from moim.sfu.joining import JoinWish
 from moim.sfu.participant import Participant, leave
 from moim.sfu.ports import EngineBusy, Signals
-from moim.sfu.refusals import ROOM_NOT_FOUND, SERVER_FULL, Refusal
+from moim.sfu.refusals import REVOKED, ROOM_NOT_FOUND, SERVER_FULL, Refusal
+from moim.sfu.revocations import Revocations
 from moim.sfu.room import Room, RoomSettings, configuration_of, room_settings
 from moim.sfu.session import Session
 from moim.sfu.speakers import say_speakers
@@ -31,15 +32,18 @@ class Hub:
         self.world: Final = world
         self.rooms: dict[str, Room] = {}
         self.closing = False
+        self.revocations: Final = Revocations()
         self._stats: dict[int, Callable[[dict[str, int]], None]] = {}
 
     def check(self, wish: JoinWish) -> None:
         """Say before the upgrade whether there is a room to join.
 
-        Raises: Refusal ROOM_NOT_FOUND, SERVER_FULL
+        Raises: Refusal ROOM_NOT_FOUND, SERVER_FULL, REVOKED
         """
         if self.closing:
             raise Refusal(SERVER_FULL)
+        if self.revocations.cover(wish.room, wish.subject, wish.claims):
+            raise Refusal(REVOKED)
         creates = self.world.config.room.auto_create or wish.grant.room_create
         if wish.room not in self.rooms and not creates:
             raise Refusal(ROOM_NOT_FOUND)

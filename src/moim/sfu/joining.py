@@ -82,6 +82,8 @@ class JoinWish:
     grant: VideoGrant
     client: ClientInfo
     single: bool
+    subject: str
+    """Whose token it is: also where its holder publishes as a part of themselves."""
     auto_subscribe: bool = True
     adaptive_stream: bool = False
     ice_lite: bool = True
@@ -125,6 +127,7 @@ def read_wish(
 
 
 def _from_parameters(claims: Claims, grant: VideoGrant, query: Mapping[str, str]) -> JoinWish:
+    subject = claims.identity
     suffix = query.get("publish", "")
     if suffix:
         if grant.can_publish is False:
@@ -138,6 +141,7 @@ def _from_parameters(claims: Claims, grant: VideoGrant, query: Mapping[str, str]
         grant=grant,
         client=_client(query),
         single=False,
+        subject=subject,
         auto_subscribe=_flag(query, "auto_subscribe", absent=True),
         adaptive_stream=_flag(query, "adaptive_stream"),
         ice_lite=not _flag(query, "disable_ice_lite"),
@@ -160,6 +164,7 @@ def _from_join_request(claims: Claims, grant: VideoGrant, text: str) -> JoinWish
         grant=grant,
         client=request.client_info,
         single=True,
+        subject=claims.identity,
         auto_subscribe=settings.auto_subscribe,
         adaptive_stream=settings.adaptive_stream,
         ice_lite=not settings.disable_ice_lite,

@@ -41,6 +41,7 @@ def _not_found(text: str) -> Reason:
 
 BAD_HEADER: Final = _unauthenticated("invalid authorization header. Must start with Bearer ")
 BAD_TOKEN: Final = _unauthenticated("invalid authorization token")
+REVOKED: Final = _unauthenticated("token was revoked")
 BAD_KEY: Final = _unauthenticated("invalid API key")
 DENIED: Final = _unauthenticated("permissions denied")
 NO_IDENTITY: Final = _invalid("participant identity cannot be empty")

@@ -151,6 +151,11 @@ class RoomService:
     async def remove_participant(
         self, grant: VideoGrant, request: RoomParticipantIdentity
     ) -> RemoveParticipantResponse:
+        """Put somebody out. Where it is said from when on their tokens must be, those before it
+        are refused, also of who is not here."""
+        _needs(granted=grant.may_administer(request.room))
+        if request.revoke_token_ts:
+            self._hub.revocations.revoke(request.room, request.identity, request.revoke_token_ts)
         room, participant = self._participant(grant, request.room, request.identity)
         room.dismiss(participant, DisconnectReason.PARTICIPANT_REMOVED)
         return RemoveParticipantResponse()

@@ -72,6 +72,7 @@ class Claims(_Claims):
     room_preset: str = ""
     video: VideoGrant | None = None
     expires_s: float = 0
+    not_before_s: float = 0
     key: str = ""
 
 
@@ -112,11 +113,12 @@ class Keys:
                 )
             self._check_times(payload)
             identity = payload.get("sub") or payload.get("jti") or ""
-            expires_s = float(payload["exp"])
+            times = {
+                "expires_s": float(payload["exp"]),
+                "not_before_s": float(payload.get("nbf") or 0),
+            }
             known = {name: value for name, value in payload.items() if value is not None}
-            return Claims.model_validate(
-                {**known, "identity": identity, "expires_s": expires_s, "key": key}
-            )
+            return Claims.model_validate({**known, **times, "identity": identity, "key": key})
         except (jwt.InvalidTokenError, ValidationError, ValueError, TypeError) as error:
             raise Refusal(BAD_TOKEN) from error
 
@@ -126,7 +128,7 @@ class Keys:
         now_s = int(self._now())
         payload = claims.model_dump(
             by_alias=True,
-            exclude={"identity", "expires_s", "key"},
+            exclude={"identity", "expires_s", "not_before_s", "key"},
             exclude_defaults=True,
             mode="json",
         )

@@ -1,6 +1,7 @@
 """LiveKit's Python SDK (the Rust SDK inside), unmodified, over both ways of joining."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -26,6 +27,26 @@ async def test_two_people_see_and_hear_each_other(server: SfuServer, single: boo
         await asyncio.gather(
             ann.sees("bob", BOB), bob.sees("ann", ANN), ann.hears("bob", 880), bob.hears("ann", 440)
         )
+
+
+@both_ways
+async def test_who_was_removed_does_not_come_back_with_the_token_they_had(
+    server: SfuServer, single: bool
+) -> None:
+    url, token = server.url.replace("http", "ws"), server.token("ann")
+    chosen = rtc.RoomOptions(single_peer_connection=single)
+    async with people("ann", "again", "new") as (ann, again, new):
+        await ann.room.connect(url, token, chosen)
+        later = int(time.time()) + 1
+        async with api.LiveKitAPI(server.url, KEY, SECRET) as livekit:
+            await livekit.room.remove_participant(
+                api.RoomParticipantIdentity(room="room", identity="ann", revoke_token_ts=later)
+            )
+        await until(lambda: "disconnected" in ann.events, lambda: f"ann had {ann.events}")
+        with pytest.raises(rtc.ConnectError, match="token was revoked"):
+            await again.room.connect(url, token, chosen)
+        await asyncio.sleep(max(0, later - time.time()))  # tokens know whole seconds
+        await new.room.connect(url, server.token("ann"), chosen)
 
 
 @both_ways
