@@ -32,6 +32,7 @@ from moim.meeting import (
     membership,
     messages,
     model,
+    rights,
     text,
     topology,
     tracks,
@@ -39,7 +40,7 @@ from moim.meeting import (
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
 from moim.meeting.feature import Command, Event, Feature, Frozen
 from moim.meeting.features import FEATURES, file
-from moim.meeting.ids import Identity, Plane, PlaneChoice, Role, ShareMode, Source
+from moim.meeting.ids import Identity, Plane, PlaneChoice, Right, Role, ShareMode, Source
 from moim.meeting.passing import PASSING, Passing
 from moim.meeting.queries import QUERIES, History, Query
 from moim.settings import Settings, default_text, settings_table, variable_of
@@ -74,17 +75,19 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     "plane.report": (SEATED, ""),
     "plane.ready": (SEATED, ""),
     "plane.give_up": (SEATED, ""),
-    "track.publish": (SEATED, ""),
+    "right.set": (HOST, "participant_unknown right_of_host"),
+    "track.publish": (SEATED, "right_missing"),
     "track.unpublish": (SEATED, ""),
     "track.mute": (SEATED, "track_unknown"),
-    "track.unmute": (SEATED, "track_unknown"),
+    "track.unmute": (SEATED, "right_missing track_unknown"),
     "chat.send": (
         SEATED,
-        "text_empty text_too_long image_unknown message_unknown participant_unknown",
+        "right_missing text_empty text_too_long image_unknown message_unknown participant_unknown",
     ),
     "chat.edit": (
         AUTHOR,
-        "text_empty text_too_long message_unknown message_deleted not_author participant_unknown",
+        "right_missing text_empty text_too_long message_unknown message_deleted not_author "
+        "participant_unknown",
     ),
     "chat.delete": (f"{AUTHOR}, or a host", "message_unknown message_deleted not_author"),
     "chat.react": (
@@ -93,7 +96,7 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     ),
     "private.send": (
         SEATED,
-        "self_target participant_unknown text_empty text_too_long message_unknown",
+        "right_missing self_target participant_unknown text_empty text_too_long message_unknown",
     ),
     "private.delete": (AUTHOR, "message_unknown message_deleted not_author"),
     "retention.set": (HOST, ""),
@@ -102,7 +105,7 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     "hand.lower": (OWN, "participant_unknown"),
     "recording.start": (SEATED, ""),
     "recording.stop": (OWN, "participant_unknown"),
-    "game.sit": (SEATED, "game_full"),
+    "game.sit": (SEATED, "right_missing game_full"),
     "game.stand": (OWN, "participant_unknown"),
     "game.score": ("the referee", "not_referee"),
     "game.again": ("its players", "not_playing"),
@@ -112,8 +115,8 @@ RIGHTS: Mapping[str, tuple[str, str]] = {
     "app.store": ("who may use the app", "app_unknown not_host app_storage_full"),
     "signal.send": (SEATED, "participant_unknown epoch_stale"),
     "signal.ack": (SEATED, "participant_unknown epoch_stale"),
-    "speaking.set": (SEATED, ""),
-    "typing.set": (SEATED, ""),
+    "speaking.set": (SEATED, "right_missing"),
+    "typing.set": (SEATED, "right_missing"),
     "reaction.send": (SEATED, ""),
     "sync": (SEATED, ""),
     "chat.history": (SEATED, ""),
@@ -291,6 +294,7 @@ def commands_block() -> str:
             part("The room", conduct, conduct.COMMANDS, conduct.EVENTS),
             part("People", membership, membership.COMMANDS, membership.EVENTS),
             part("Tracks", tracks, tracks.COMMANDS, tracks.EVENTS),
+            part("Rights", rights, rights.COMMANDS, rights.EVENTS),
             part("Planes", topology, topology.COMMANDS, topology.EVENTS),
         )
     )
@@ -339,6 +343,7 @@ def shape(kind: type[BaseModel]) -> str:
 
 SETS: tuple[type[StrEnum], ...] = (
     Role,
+    Right,
     Source,
     ShareMode,
     membership.LeaveReason,

@@ -10,7 +10,7 @@ from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.features.app import AppId
 from moim.meeting.features.app import app as apps
 from moim.meeting.features.file import File, ShareFile
-from moim.meeting.ids import SYSTEM, CommandId, Identity, Role, RoomId
+from moim.meeting.ids import SYSTEM, CommandId, Identity, Right, Role, RoomId
 from moim.meeting.images import AddImage, Image
 from moim.meeting.membership import GrantRole
 from moim.meeting.text import clean_name
@@ -96,7 +96,8 @@ class Reception:
         return await self._links.make(fold.id, self._clock.now_ms())
 
     async def add_image(self, slug: str, identity: Identity, image: Image) -> None:
-        """Register an upload. Raises: `not_present` when its author has left."""
+        """Register an upload. Raises: `not_present` when its author has left,
+        `right_missing`."""
         room: LiveRoom = await self._registry.find(slug)
         # the file's id: an upload that is announced twice is one image
         command_id = CommandId(f"image-{image.file_id}")
@@ -110,9 +111,10 @@ class Reception:
             raise Refused(ErrorCode.NOT_PRESENT)
         return Said(fold.slug, fold.name, self._messages.said_to_all(fold.id))
 
-    async def seat_name(self, slug: str, identity: Identity) -> str:
-        """The name on somebody's seat. Raises: `room_unknown`, `not_present`."""
-        return (await self._registry.find(slug)).fold.present(identity).name
+    async def writer_name(self, slug: str, identity: Identity) -> str:
+        """The name on the seat of somebody who may write. Raises: `room_unknown`, `not_present`,
+        `right_missing`."""
+        return (await self._registry.find(slug)).fold.demand(identity, Right.CHAT).name
 
     async def share_file(self, room: RoomId, owner: Identity, name: str, file: File) -> None:
         """Tell a room of a file. Raises: `barred`; Unavailable."""

@@ -13,6 +13,7 @@ from tests.meeting.world import JUN, MINA, SORA, World
 from tools.gen_docs import AUTHOR, HOST, OWN, RIGHTS, SEATED
 
 FIELDS: dict[str, object] = {
+    "allowed": False,
     "app": "poll",
     "data": {},
     "days": 30,
@@ -28,6 +29,7 @@ FIELDS: dict[str, object] = {
     "points": 1,
     "reaction": "👍",
     "reason": "failed",
+    "right": "chat",
     "role": "host",
     "round": 1,
     "seq": 1,

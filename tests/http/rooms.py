@@ -105,7 +105,7 @@ class RoomsInMemory:
         for at in range(0, len(self.messages), 2):
             yield self.messages[at : at + 2]
 
-    async def seat_name(self, slug: str, identity: Identity) -> str:
+    async def writer_name(self, slug: str, identity: Identity) -> str:
         if not await self.is_seated(slug, identity):
             raise Refused(ErrorCode.NOT_PRESENT)
         return "Mina"

@@ -13,10 +13,11 @@ from moim.meeting.conduct import Lock
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
 from moim.meeting.feature import Limits
 from moim.meeting.features.hand import RaiseHand
-from moim.meeting.ids import Identity, Plane, Source
+from moim.meeting.ids import Identity, Plane, Right, Source
 from moim.meeting.membership import Remove
 from moim.meeting.model import Track
 from moim.meeting.queries import AskAccess
+from moim.meeting.rights import SetRight
 from moim.meeting.topology import CALM_MS, PATIENCE_MS, Ready
 from moim.meeting.tracks import MuteOther, Publish
 from moim.meeting.visitors import identity_of
@@ -37,6 +38,7 @@ class FakeSfu:
     down: bool = False
 
     def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:
+        self.entries[entry.identity] = entry
         return Access("/livekit", f"{room}:{entry.identity}:{trial}")
 
     async def present(self, room: str) -> tuple[Present, ...]:  # noqa: ARG002
@@ -53,6 +55,9 @@ class FakeSfu:
 
     async def update(self, room: str, entry: Entry) -> None:  # noqa: ARG002
         self.entries[entry.identity] = entry
+        found = self.there.get(entry.identity)
+        if found is not None:
+            self.there[entry.identity] = replace(found, sources=entry.sources, data=entry.data)
 
     async def close(self, room: str) -> None:
         self.asked.append(("close", room))
@@ -80,6 +85,12 @@ def plane(room: LiveRoom) -> Plane:
 def stands(room: LiveRoom) -> bool:
     """No move is under way."""
     return room.fold.meeting is not None and room.fold.meeting.move is None
+
+
+def may(sfu: FakeSfu, identity: str) -> tuple[tuple[Source, ...], bool]:
+    """What the SFU was last told that somebody may."""
+    entry = sfu.entries[identity]
+    return entry.sources, entry.data
 
 
 async def seated(room: LiveRoom, *people: Identity) -> list[Browser]:
@@ -176,6 +187,59 @@ async def test_hand_and_role_are_attributes_on_the_sfu(
     await jun.ask(RaiseHand())
     await until(lambda: JUN in sfu.entries, "the SFU to know Jun")
     assert sfu.entries[JUN].attributes == {"moim.role": "guest", "moim.hand": "1"}
+
+
+async def test_a_right_that_is_taken_is_taken_on_the_sfu_and_given_back_there(
+    house: House, room: LiveRoom, sfu: FakeSfu
+) -> None:
+    mina, *_ = await on_the_sfu(house, room)
+    for right in (Right.SHARE, Right.CHAT):
+        await mina.ask(SetRight(right=right, allowed=False, identity=JUN))
+    only = (Source.MICROPHONE, Source.CAMERA)
+    await until(lambda: may(sfu, JUN) == (only, False), "Jun to have less on the SFU")
+    for right in (Right.SHARE, Right.CHAT):
+        await mina.ask(SetRight(right=right, allowed=True))
+    await until(lambda: may(sfu, JUN) == (tuple(Source), True), "Jun to have everything again")
+
+
+async def test_the_way_in_leads_to_what_one_may(house: House, room: LiveRoom, sfu: FakeSfu) -> None:
+    mina, jun = await seated(room, MINA, JUN)
+    await mina.ask(SetRight(right=Right.MICROPHONE, allowed=False))
+    await mina.ask(SetRight(right=Right.CHAT, allowed=False))
+    for browser in (mina, jun):
+        await room.query(browser.connection, AskAccess())
+    assert may(sfu, MINA) == (tuple(Source), True)
+    assert may(sfu, JUN) == (tuple(Source)[1:], False)
+
+
+async def test_who_enters_the_sfu_with_a_token_of_before_has_what_they_may_now(
+    house: House, room: LiveRoom, sfu: FakeSfu
+) -> None:
+    mina, *_ = await on_the_sfu(house, room)
+    await mina.ask(SetRight(right=Right.CAMERA, allowed=False, identity=JUN))
+    sfu.there[JUN] = Present(JUN, "Jun")
+    room.planes.look()
+    await until(lambda: Source.CAMERA not in sfu.there[JUN].sources, "Jun's camera to be taken")
+
+
+async def test_a_visitor_is_given_back_what_was_taken_and_never_more_than_they_brought(
+    house: House, room: LiveRoom, sfu: FakeSfu
+) -> None:
+    mina, *_ = await on_the_sfu(house, room)
+    camera = Track(source=Source.CAMERA, muted=False)
+    brought = (Source.MICROPHONE, Source.CAMERA)
+    sfu.there["bot"] = Present("bot", "Bot", (camera,), brought, data=False)
+    room.planes.look()
+    await until(lambda: "bot" in sfu.entries and room.fold.find(BOT), "the bot to be seated")
+    assert may(sfu, "bot") == (brought, False)
+    await mina.ask(SetRight(right=Right.CAMERA, allowed=False, identity=BOT))
+    await until(lambda: may(sfu, "bot") == (brought[:1], False), "the bot's camera to be taken")
+    seat = room.fold.find(BOT)
+    assert seat is not None
+    assert not seat.tracks
+    for right in Right:
+        await mina.ask(SetRight(right=right, allowed=True))
+    await until(lambda: may(sfu, "bot") == (brought, False), "the bot to have its camera again")
 
 
 async def test_who_appears_on_the_sfu_is_seated_with_their_tracks_until_they_go(

@@ -66,6 +66,22 @@ async def test_a_way_in_is_given_where_there_is_one_and_refused_where_not(kind: 
             assert await _validates(server, plane.access("tea", MINA))
 
 
+async def test_the_token_of_who_is_removed_lets_in_no_more_and_a_new_one_does_at_once() -> None:
+    async with planes("sfu") as (plane, server):
+        assert server is not None
+        old, others = plane.access("tea", MINA), plane.access("tea", Entry("u_jun", "Jun"))
+        await plane.remove("tea", MINA.identity)
+        assert not await _validates(server, old)
+        assert await _validates(server, others)
+        assert await _validates(server, plane.access("tea", MINA))
+
+
+async def test_who_may_send_no_data_gets_a_token_that_says_so() -> None:
+    plane = SfuPlane("/livekit", lambda: "", KEY, SECRET)
+    entry = Entry("u_mina", "Mina", data=False)
+    assert _claims(plane.access("tea", entry))["video"]["canPublishData"] is False
+
+
 async def test_a_token_is_for_one_person_in_one_room_with_their_rights_alone() -> None:
     entry = Entry("u_mina", "Mina", sources=(Source.MICROPHONE,))
     plane = SfuPlane("/livekit", lambda: "", KEY, SECRET)

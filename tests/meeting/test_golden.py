@@ -11,11 +11,20 @@ from typing import Any
 
 import pytest
 
-from moim.meeting import conduct, topology, tracks, visitors
+from moim.meeting import conduct, rights, topology, tracks, visitors
 from moim.meeting import membership as m
 from moim.meeting.feature import Limits, Stored
 from moim.meeting.features import app, chat, file, game, hand, private, recording, retention
-from moim.meeting.ids import SYSTEM, FileId, Plane, PlaneChoice, Role, ShareMode, Source
+from moim.meeting.ids import (
+    SYSTEM,
+    FileId,
+    Plane,
+    PlaneChoice,
+    Right,
+    Role,
+    ShareMode,
+    Source,
+)
 from moim.meeting.images import AddImage, Image
 from moim.meeting.messages import MESSAGES_HELD, LinkTitle
 from moim.meeting.model import Track
@@ -170,6 +179,28 @@ def planes() -> World:
     return world
 
 
+def permissions() -> World:
+    """Rights taken from one and from all, given back, a host who steps down."""
+    world = World().join(MINA, JUN, SORA)
+    for identity in (JUN, SORA):
+        world.do(identity, tracks.Publish(source=Source.MICROPHONE, muted=False))
+        world.do(identity, tracks.Publish(source=Source.SCREEN_SHARE, muted=False))
+    world.do(MINA, rights.SetRight(identity=JUN, right=Right.MICROPHONE, allowed=False))
+    world.do(MINA, rights.SetRight(identity=JUN, right=Right.CHAT, allowed=False))
+    world.do(MINA, m.GrantRole(identity=SORA, role=Role.HOST))
+    world.do(MINA, rights.SetRight(right=Right.SHARE, allowed=False))
+    world.do(SORA, rights.SetRight(identity=JUN, right=Right.SHARE, allowed=True))
+    world.do(JUN, tracks.Publish(source=Source.SCREEN_SHARE, muted=False))
+    world.do(MINA, m.GrantRole(identity=SORA, role=Role.GUEST))
+    world.do(MINA, rights.SetRight(identity=JUN, right=Right.MICROPHONE, allowed=True))
+    world.do(MINA, rights.SetRight(right=Right.CHAT, allowed=True))
+    for right in (Right.CAMERA, Right.CHAT):
+        world.do(MINA, rights.SetRight(identity=SORA, right=right, allowed=False))
+    world.do(JUN, tracks.Unpublish(source=Source.SCREEN_SHARE))
+    world.do(MINA, rights.SetRight(right=Right.CAMERA, allowed=False))
+    return world
+
+
 SCENES: dict[str, Callable[[], World]] = {
     "people": people,
     "media": media,
@@ -178,6 +209,7 @@ SCENES: dict[str, Callable[[], World]] = {
     "files": files,
     "play": play,
     "planes": planes,
+    "permissions": permissions,
 }
 
 

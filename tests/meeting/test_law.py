@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from moim.meeting import conduct, topology, tracks
+from moim.meeting import conduct, rights, topology, tracks
 from moim.meeting import membership as m
 from moim.meeting.errors import Refused
 from moim.meeting.feature import Command, Limits, Stored
@@ -18,6 +18,7 @@ from moim.meeting.ids import (
     FileId,
     Identity,
     PlaneChoice,
+    Right,
     Role,
     ShareMode,
     Source,
@@ -50,6 +51,7 @@ HOST_ONLY = (
     app.RemoveApp,
     app.AllowApp,
     topology.ChoosePlane,
+    rights.SetRight,
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(m.Join, name=names, tab=st.just("tab-12345"), take_over=st.booleans()),
@@ -69,6 +71,12 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(tracks.Mute, source=sources),
     st.builds(tracks.Unmute, source=sources),
     st.builds(tracks.MuteOther, identity=people, source=sources),
+    st.builds(
+        rights.SetRight,
+        right=st.sampled_from(list(Right)),
+        allowed=st.booleans(),
+        identity=st.none() | people,
+    ),
     st.builds(conduct.RenameRoom, name=names),
     st.builds(conduct.ListRoom, listed=st.booleans()),
     st.builds(conduct.Lock),
@@ -147,13 +155,15 @@ class AnyMeeting(RuleBasedStateMachine):
         except Refused:
             assert self.world.room is before
             return
+        self._nobody_writes_without_the_right(before, actor, added)
         self._only_hosts_moderate(before, actor, command, added)
         self._only_its_owner_unmutes(before, actor, added)
 
     @rule(identity=people, file_id=st.sampled_from([FileId("F_1"), FileId("F_2")]))
     def an_upload_finishes(self, identity: Identity, file_id: FileId) -> None:
         image = Image(file_id=file_id, media_type="image/png", width=1, height=1, bytes=1)
-        if self.world.room.find(identity) is None:
+        room = self.world.room
+        if room.find(identity) is None or not room.may(identity, Right.CHAT):
             with pytest.raises(Refused):
                 self.world.do(SYSTEM, AddImage(identity=identity, image=image))
         else:
@@ -174,11 +184,23 @@ class AnyMeeting(RuleBasedStateMachine):
             self.world.do(SYSTEM, topology.Settle(epoch=next_.epoch, connected=connected))
 
     @invariant()
+    def nobody_publishes_what_they_have_no_right_to(self) -> None:
+        room = self.world.room
+        for seat in room.participants:
+            assert set(seat.tracks) <= set(room.sources_of(seat.identity))
+
+    @invariant()
     def a_move_is_to_the_other_plane_under_an_epoch_of_its_own(self) -> None:
         meeting = self.world.room.meeting
         if meeting is not None and meeting.move is not None:
             assert meeting.move.to is not meeting.plane
             assert meeting.move.epoch == self.world.room.epoch > meeting.epoch
+
+    def _nobody_writes_without_the_right(
+        self, before: Room, actor: Identity, added: list[Stored]
+    ) -> None:
+        if any(s.event.type in ("chat.sent", "chat.edited", "private.sent") for s in added):
+            assert before.may(actor, Right.CHAT)
 
     def _only_hosts_moderate(
         self, before: Room, actor: Identity, command: Command, added: list[Stored]

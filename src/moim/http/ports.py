@@ -82,8 +82,9 @@ class Rooms(Protocol):
     async def said(self, slug: str, identity: Identity) -> Said:
         """What was said, for who sits there and for hosts. Raises: `not_present`."""
 
-    async def seat_name(self, slug: str, identity: Identity) -> str:
-        """The name of somebody who has a seat now. Raises: `not_present`."""
+    async def writer_name(self, slug: str, identity: Identity) -> str:
+        """The name of somebody who has a seat now and a right to the chat. Raises: `not_present`,
+        `right_missing`."""
 
     async def share_file(self, room: RoomId, owner: Identity, name: str, file: File) -> None:
         """Tell a room of a file (`file.share`). Raises: `barred`; Unavailable."""

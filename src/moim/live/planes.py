@@ -19,7 +19,7 @@ from moim.media.plane import Access, Entry, Plane, Present
 from moim.meeting.errors import MoimError, Refused, Unavailable
 from moim.meeting.feature import Command, Limits
 from moim.meeting.features.hand import hand
-from moim.meeting.ids import SYSTEM, CommandId, Identity
+from moim.meeting.ids import SYSTEM, CommandId, Identity, Right
 from moim.meeting.ids import Plane as PlaneName
 from moim.meeting.membership import LeaveReason, MeetingEnded, ParticipantLeft
 from moim.meeting.model import Participant, Room
@@ -53,6 +53,8 @@ class Planes:
         self._looking: Timer | None = None
         self._entries: dict[Identity, Entry] = {}
         """What the SFU was told of each seat."""
+        self._brought: dict[str, Present] = {}
+        """What those who came with a LiveKit client may by their own token: never more."""
         self._running: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
         self._numbers = itertools.count(1)
@@ -62,7 +64,8 @@ class Planes:
 
     def access(self, room: Room, identity: Identity, *, trial: bool) -> Access:
         """The way to the SFU for a seat. Raises: `sfu_missing`, `not_present`."""
-        return self._plane.access(room.slug, _entry(room, room.present(identity)), trial=trial)
+        entry = self._entry(room, room.present(identity))
+        return self._plane.access(room.slug, entry, trial=trial)
 
     def follow(self, room: Room, placed: Iterable[Placed] = ()) -> None:
         """Do what follows from the room as it is, and from what has just happened."""
@@ -144,6 +147,7 @@ class Planes:
             case ParticipantLeft(identity=identity, reason=reason):
                 seat = before.find(identity) if before is not None else None
                 self._entries.pop(identity, None)
+                self._brought.pop(_called(seat) if seat is not None else identity, None)
                 visitor = seat is not None and seat.livekit is not None
                 if visitor and reason is LeaveReason.LEFT:
                     return
@@ -165,7 +169,7 @@ class Planes:
 
     def _tell(self, room: Room) -> None:
         for seat in room.participants:
-            entry = _entry(room, seat)
+            entry = self._entry(room, seat)
             old = self._entries.get(seat.identity)
             self._entries[seat.identity] = entry
             if old is not None and old != entry:
@@ -201,6 +205,7 @@ class Planes:
         assert room is not None  # noqa: S101 - `_look` has one
         identity = identity_of(one.identity)
         seat = room.find(identity)
+        arrived = seat is None
         if seat is None and identity == one.identity:
             # A token outlives its seat: who was removed, or whose seat expired, is put out.
             await self._plane.remove(room.slug, one.identity)
@@ -215,18 +220,40 @@ class Planes:
             if isinstance(said, Refused):
                 await self._plane.remove(room.slug, one.identity)
                 return
-            await self._plane.update(room.slug, _entry_of(self._room, identity, one))
-        if seat is None or seat.livekit is not None:
+        room = self._room
+        seat = room.find(identity) if room is not None else None
+        if room is None or seat is None:
+            return
+        if seat.livekit is not None:
+            self._brought.setdefault(one.identity, one)
             self._show(identity, one)
+        entry = self._entry(room, seat)
+        # Who enters with a token of before has what was taken meanwhile: until now.
+        if arrived or not _is_as(one, entry, only_more=seat.livekit is not None):
+            await self._plane.update(room.slug, entry)
 
     def _show(self, identity: Identity, one: Present) -> None:
         room = self._room
         seat = room.find(identity) if room is not None else None
-        if seat is None:
+        if room is None or seat is None:
             return
+        allowed = room.sources_of(identity)
+        tracks = tuple(track for track in one.tracks if track.source in allowed)
         had = {(track.source, track.muted) for track in seat.tracks.values()}
-        if had != {(track.source, track.muted) for track in one.tracks}:
-            self._say(self._fresh("show"), Show(identity=identity, tracks=one.tracks))
+        if had != {(track.source, track.muted) for track in tracks}:
+            self._say(self._fresh("show"), Show(identity=identity, tracks=tracks))
+
+    def _entry(self, room: Room, seat: Participant) -> Entry:
+        """Somebody as they should be on the SFU."""
+        queue = hand.of(room).queue
+        place = queue.index(seat.identity) + 1 if seat.identity in queue else 0
+        attributes = {"moim.role": seat.role.value, "moim.hand": str(place) if place else ""}
+        sources, data = room.sources_of(seat.identity), room.may(seat.identity, Right.CHAT)
+        brought = self._brought.get(_called(seat))
+        if brought is not None:
+            sources = tuple(source for source in sources if source in brought.sources)
+            data = data and brought.data
+        return Entry(_called(seat), seat.name, sources, data, attributes)
 
     def _fresh(self, what: str) -> str:
         return f"{what}-{self._clock.now_ms()}-{next(self._numbers)}"
@@ -261,18 +288,13 @@ def _called(seat: Participant) -> str:
     return seat.identity if seat.livekit is None else seat.livekit
 
 
-def _entry(room: Room, seat: Participant) -> Entry:
-    queue = hand.of(room).queue
-    place = queue.index(seat.identity) + 1 if seat.identity in queue else 0
-    attributes = {"moim.role": seat.role.value, "moim.hand": str(place) if place else ""}
-    return Entry(identity=_called(seat), name=seat.name, attributes=attributes)
-
-
-def _entry_of(room: Room | None, identity: Identity, one: Present) -> Entry:
-    seat = room.find(identity) if room is not None else None
-    if room is None or seat is None:
-        return Entry(identity=one.identity, name=one.name)
-    return _entry(room, seat)
+def _is_as(there: Present, entry: Entry, *, only_more: bool) -> bool:
+    """Whether the SFU lets somebody do what they should be let; with `only_more`, or less: two
+    servers may differ in what a visitor's token allows, and would correct each other for ever."""
+    sources, wanted = set(there.sources), set(entry.sources)
+    if only_more:
+        return sources <= wanted and there.data <= entry.data
+    return (sources, there.data) == (wanted, entry.data)
 
 
 def _name(raw: str) -> str:

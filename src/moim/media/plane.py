@@ -32,6 +32,8 @@ class Entry:
     name: str
     sources: tuple[Source, ...] = tuple(Source)
     """What they may publish."""
+    data: bool = True
+    """Whether they may send data."""
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,6 +44,9 @@ class Present:
     identity: str
     name: str
     tracks: tuple[Track, ...] = ()
+    sources: tuple[Source, ...] = tuple(Source)
+    """What they may publish there."""
+    data: bool = True
 
 
 class Plane(Protocol):

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final, TypeVar
 
 import aiohttp
+import jwt
 from livekit.api import AccessToken, TokenVerifier, VideoGrants, WebhookReceiver
 from livekit.api.room_service import RoomService
 from livekit.api.twirp_client import ServerError
@@ -53,6 +54,8 @@ class SfuPlane:
         self._secret = secret
         self._session: aiohttp.ClientSession | None = None
         self._webhooks = WebhookReceiver(TokenVerifier(key, secret))
+        self._since_s: dict[tuple[str, str], int] = {}
+        """From when on the token of somebody who was removed must be."""
 
     async def stop(self) -> None:
         """Close the connections to the API."""
@@ -66,7 +69,7 @@ class SfuPlane:
             room=TRIAL_ROOM if trial else room,
             can_publish=not trial and bool(entry.sources),
             can_publish_sources=[] if trial else [source.value for source in entry.sources],
-            can_publish_data=not trial,
+            can_publish_data=not trial and entry.data,
             can_subscribe=True,
             hidden=True if trial else None,
         )
@@ -78,7 +81,8 @@ class SfuPlane:
             .with_grants(grants)
             .with_ttl(TOKEN_LIFETIME)
         )
-        return Access(self._url, token.to_jwt())
+        since_s = self._since_s.get((room, entry.identity), 0)
+        return Access(self._url, self._not_before(token.to_jwt(), since_s))
 
     async def present(self, room: str) -> tuple[Present, ...]:
         return tuple(
@@ -86,16 +90,20 @@ class SfuPlane:
                 person.identity,
                 person.name or person.identity,
                 tuple(_track(track) for track in person.tracks if track.source in SOURCES),
+                _sources(person.permission),
+                person.permission.can_publish_data,
             )
             for person in await self._people(room)
             if not person.permission.hidden
         )
 
     async def remove(self, room: str, identity: str) -> None:
-        # Not a second later: whoever is let in again gets a token of the same second.
-        whom = RoomParticipantIdentity(
-            room=room, identity=identity, revoke_token_ts=int(time.time())
-        )
+        now_s = int(time.time())
+        # Tokens know whole seconds: what was made in this one is refused, and who is let in again
+        # before it is over gets a token of the next.
+        self._since_s = {whom: since for whom, since in self._since_s.items() if since > now_s}
+        self._since_s[room, identity] = now_s + 1
+        whom = RoomParticipantIdentity(room=room, identity=identity, revoke_token_ts=now_s + 1)
         await self._ask(self._rooms.remove_participant(whom), missing=None)
 
     async def mute(self, room: str, identity: str, source: Source) -> None:
@@ -110,13 +118,16 @@ class SfuPlane:
                     await self._ask(self._rooms.mute_published_track(wish), missing=None)
 
     async def update(self, room: str, entry: Entry) -> None:
-        sources = [_NUMBERS[source] for source in entry.sources]
-        permission = ParticipantPermission(
-            can_subscribe=True,
-            can_publish=bool(sources),
-            can_publish_data=True,
-            can_publish_sources=sources,
-        )
+        whom = RoomParticipantIdentity(room=room, identity=entry.identity)
+        there = await self._ask(self._rooms.get_participant(whom), missing=None)
+        if there is None:
+            return
+        # What else they may (an agent, who only listens) is theirs by their token.
+        permission = there.permission
+        permission.can_publish = bool(entry.sources)
+        permission.can_publish_data = entry.data
+        del permission.can_publish_sources[:]
+        permission.can_publish_sources.extend(_NUMBERS[source] for source in entry.sources)
         wish = UpdateParticipantRequest(
             room=room,
             identity=entry.identity,
@@ -135,6 +146,14 @@ class SfuPlane:
             return self._webhooks.receive(body, token).room.name
         except Exception:
             return None
+
+    def _not_before(self, token: str, since_s: int) -> str:
+        """The token, good from a time in the next second on; every server allows for clocks that
+        differ by more."""
+        claims = jwt.decode(token, options={"verify_signature": False})
+        if claims["nbf"] >= since_s:
+            return token
+        return jwt.encode({**claims, "nbf": since_s}, self._secret, algorithm="HS256")
 
     @property
     def _rooms(self) -> RoomService:
@@ -164,6 +183,14 @@ class SfuPlane:
 def secret_from(key: bytes) -> str:
     """The secret of moim's own SFU, made of the key that signs identities."""
     return hashlib.sha256(b"moim sfu\0" + key).hexdigest()
+
+
+def _sources(permission: ParticipantPermission) -> tuple[Source, ...]:
+    """None named are all of them."""
+    if not permission.can_publish:
+        return ()
+    named = permission.can_publish_sources
+    return tuple(source for source in Source if not named or _NUMBERS[source] in named)
 
 
 def _track(track: TrackInfo) -> Track:

@@ -36,6 +36,8 @@ class ErrorCode(StrEnum):
     PARTICIPANT_UNKNOWN = "participant_unknown"
     REACTION_UNKNOWN = "reaction_unknown"
     REACTIONS_FULL = "reactions_full"
+    RIGHT_MISSING = "right_missing"
+    RIGHT_OF_HOST = "right_of_host"
     ROOM_FULL = "room_full"
     ROOM_LOCKED = "room_locked"
     SEAT_TAKEN = "seat_taken"

@@ -48,6 +48,16 @@ class Role(StrEnum):
     GUEST = "guest"
 
 
+class Right(StrEnum):
+    """What hosts take from guests and give back."""
+
+    MICROPHONE = "microphone"
+    CAMERA = "camera"
+    SHARE = "share"
+    CHAT = "chat"
+    """Messages, pictures and files, and all else that goes from one browser to another as data."""
+
+
 class Source(StrEnum):
     """Where a track comes from, in LiveKit's words."""
 
@@ -55,6 +65,17 @@ class Source(StrEnum):
     CAMERA = "camera"
     SCREEN_SHARE = "screen_share"
     SCREEN_SHARE_AUDIO = "screen_share_audio"
+
+    @property
+    def right(self) -> Right:
+        """What one needs to publish it."""
+        match self:
+            case Source.MICROPHONE:
+                return Right.MICROPHONE
+            case Source.CAMERA:
+                return Right.CAMERA
+            case Source.SCREEN_SHARE | Source.SCREEN_SHARE_AUDIO:
+                return Right.SHARE
 
 
 class Plane(StrEnum):

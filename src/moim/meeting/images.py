@@ -15,6 +15,7 @@ from moim.meeting.ids import (
     SYSTEM,
     FileId,
     Identity,
+    Right,
     Role,
     SomeFileId,
     SomeIdentity,
@@ -83,10 +84,10 @@ def waiting(room: Room, identity: Identity, file_id: FileId) -> Image:
 
 
 def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Iterable[Event]:
-    """Raises: `not_present` when the uploader has left meanwhile."""
+    """Raises: `not_present` when the uploader has left meanwhile, `right_missing`."""
     match command:
         case AddImage(identity=identity, image=added) if actor == SYSTEM:
-            room.present(identity)
+            room.demand(identity, Right.CHAT)
             return (ImageAdded(identity=identity, image=added),)
         case _:
             raise AssertionError(f"not a command of images: {command!r}")

@@ -6,7 +6,8 @@ The rules in prose:
   of the same identity gets `seat_taken` until it says `take_over`, and then a new sid.
 - Taking a seat again never raises media state: what was muted stays muted.
 - A removed participant is barred until a host lets them back in. Nobody removes themselves.
-- The last host of a room cannot step down.
+- The last host of a room cannot step down. Who is a host no longer stops what they publish without
+  a right to it.
 - A meeting begins with the first join and ends with the last leave, or when a host ends it.
 """
 
@@ -33,6 +34,7 @@ from moim.meeting.ids import (
 )
 from moim.meeting.model import Barred, Meeting, Participant, Room
 from moim.meeting.text import Name
+from moim.meeting.tracks import withdraw
 
 Tab = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
 
@@ -325,7 +327,11 @@ def _grant(room: Room, actor: Identity, grant: GrantRole) -> Iterable[Event]:
             raise Refused(ErrorCode.LAST_HOST)
     if room.role_of(grant.identity) is grant.role:
         return ()
-    return (RoleGranted(identity=grant.identity, role=grant.role),)
+    granted = RoleGranted(identity=grant.identity, role=grant.role)
+    seat = room.find(grant.identity)
+    if seat is None:
+        return (granted,)
+    return (granted, *withdraw(_with_role(room, granted), seat))
 
 
 def apply(room: Room, stored: Stored) -> Room:
@@ -363,13 +369,17 @@ def apply(room: Room, stored: Stored) -> Room:
             return room.but(barred=(*others, Barred(identity=identity, name=name)))
         case ParticipantReadmitted(identity=identity):
             return room.but(barred=tuple(b for b in room.barred if b.identity != identity))
-        case RoleGranted(identity=identity, role=role):
-            roles = {i: r for i, r in room.roles.items() if i != identity}
-            if role is Role.HOST:
-                roles[identity] = role
-            return _change(room.but(roles=roles), identity, role=role)
+        case RoleGranted(identity=identity, role=role) as granted:
+            return _change(_with_role(room, granted), identity, role=role)
         case _:
             return room
+
+
+def _with_role(room: Room, granted: RoleGranted) -> Room:
+    roles = {i: r for i, r in room.roles.items() if i != granted.identity}
+    if granted.role is Role.HOST:
+        roles[granted.identity] = granted.role
+    return room.but(roles=roles)
 
 
 def _without(room: Room, identity: Identity) -> tuple[Participant, ...]:

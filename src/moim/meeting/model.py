@@ -13,6 +13,7 @@ from moim.meeting.ids import (
     MeetingId,
     Plane,
     PlaneChoice,
+    Right,
     Role,
     RoomId,
     ShareMode,
@@ -91,6 +92,10 @@ class Room(Frozen):
     listed: bool = False
     locked: bool = False
     plane: PlaneChoice = PlaneChoice.AUTO
+    denied: tuple[Right, ...] = ()
+    """What guests may not do."""
+    exceptions: dict[Identity, tuple[Right, ...]] = Field(default={})
+    """For whom the opposite holds, and of which rights, until the meeting ends."""
     created_ms: int = 0
     owner: Identity = SYSTEM
     roles: dict[Identity, Role] = Field(default={})
@@ -123,6 +128,16 @@ class Room(Frozen):
     def is_host(self, identity: Identity) -> bool:
         return identity == SYSTEM or self.role_of(identity) is Role.HOST
 
+    def may(self, identity: Identity, right: Right) -> bool:
+        """Whether somebody has a right here: hosts have all of them."""
+        if self.is_host(identity):
+            return True
+        return (right in self.denied) == (right in self.exceptions.get(identity, ()))
+
+    def sources_of(self, identity: Identity) -> tuple[Source, ...]:
+        """What somebody may publish."""
+        return tuple(source for source in Source if self.may(identity, source.right))
+
     def find(self, identity: Identity) -> Participant | None:
         return next((p for p in self.participants if p.identity == identity), None)
 
@@ -146,6 +161,13 @@ class Room(Frozen):
             self.present(identity)
         if not self.is_host(identity):
             raise Refused(ErrorCode.NOT_HOST)
+
+    def demand(self, identity: Identity, right: Right) -> Participant:
+        """The seat of somebody who needs a right. Raises: `not_present`, `right_missing`."""
+        seat = self.present(identity)
+        if not self.may(identity, right):
+            raise Refused(ErrorCode.RIGHT_MISSING)
+        return seat
 
     def oneself_or_as_host(self, actor: Identity, whom: Identity) -> Participant:
         """The seat of `whom` for what everybody may do to themselves, and a host to others.

@@ -4,6 +4,7 @@ It may be lost. Offers, answers and candidates therefore carry `(epoch, n)`, are
 receiving browser (`signal.ack`) and sent again by the other until then.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Frozen
-from moim.meeting.ids import Identity, SomeIdentity
+from moim.meeting.ids import Identity, Right, SomeIdentity
 from moim.meeting.model import Room
 
 
@@ -71,6 +72,8 @@ class SendReaction(Passing):
 
 PASSING: tuple[type[Passing], ...] = (SendSignal, AckSignal, SetSpeaking, SetTyping, SendReaction)
 
+_RIGHTS: Mapping[type[Passing], Right] = {SetSpeaking: Right.MICROPHONE, SetTyping: Right.CHAT}
+
 
 @dataclass(frozen=True, slots=True)
 class Relay:
@@ -87,9 +90,11 @@ def relay(room: Room, actor: Identity, passing: Passing) -> Relay:
     """Where a passing command goes.
 
     Raises: `not_present` when the sender has no seat, `participant_unknown` when the target has
-    none, `epoch_stale` when the signal belongs to another meeting or plane.
+    none, `epoch_stale` when the signal belongs to another meeting or plane, `right_missing` of who
+    speaks or types and may not.
     """
-    seat = room.present(actor)
+    right = _RIGHTS.get(type(passing))
+    seat = room.present(actor) if right is None else room.demand(actor, right)
     to: Identity | None = None
     if isinstance(passing, SendSignal | AckSignal):
         room.target(passing.to)

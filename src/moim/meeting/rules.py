@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from moim.meeting import conduct, membership, topology, tracks, visitors
+from moim.meeting import conduct, membership, rights, topology, tracks, visitors
 from moim.meeting.feature import Command, Context, Event, Slice, Stored
 from moim.meeting.features import FEATURES
 from moim.meeting.ids import HOSTS, ROOM, SYSTEM, CommandId, Identity, Stream, personal
 from moim.meeting.model import Room
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 """Of a stored snapshot. Another one is not read; the journal is folded instead."""
 
 Decide = Callable[[Room, Identity, Command, Context], Iterable[Event]]
@@ -26,6 +26,7 @@ _PARTS: tuple[tuple[tuple[type[Command], ...], Decide], ...] = (
     (conduct.COMMANDS, conduct.decide),
     (membership.COMMANDS, membership.decide),
     (tracks.COMMANDS, tracks.decide),
+    (rights.COMMANDS, rights.decide),
     (topology.COMMANDS, topology.decide),
     (visitors.COMMANDS, visitors.decide),
     *((feature.commands, feature.decide) for feature in FEATURES),
@@ -37,6 +38,7 @@ _EVENT_TYPES: tuple[type[Event], ...] = (
     *conduct.EVENTS,
     *membership.EVENTS,
     *tracks.EVENTS,
+    *rights.EVENTS,
     *topology.EVENTS,
     *(event for feature in FEATURES for event in feature.events),
 )
@@ -59,6 +61,7 @@ def apply(room: Room, stored: Stored) -> Room:
     room = conduct.apply(room, stored)
     room = membership.apply(room, stored)
     room = tracks.apply(room, stored)
+    room = rights.apply(room, stored)
     room = topology.apply(room, stored)
     slices: dict[str, Slice] = {f.name: f.apply(f.of(room), stored) for f in FEATURES}
     streams = {**room.streams, stored.stream: stored.seq}

@@ -4,6 +4,7 @@ The rules in prose:
 - Everybody publishes, mutes and unmutes their own tracks, and nobody else's.
 - A host can mute another's track, never unmute it: only its owner's own act does.
 - Publishing again never unmutes: a reload or a reconnect comes back as it went.
+- Who has no right to a source neither publishes nor unmutes it.
 """
 
 from collections.abc import Iterable
@@ -96,7 +97,7 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
     """The events that a command of this part leads to. Raises: `Refused`."""
     match command:
         case Publish(source=source, muted=muted, mode=mode):
-            old = room.present(actor).tracks.get(source)
+            old = room.demand(actor, source.right).tracks.get(source)
             muted = muted or (old is not None and old.muted)
             if old is not None and (old.muted, old.mode) == (muted, mode):
                 return ()
@@ -108,7 +109,7 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
         case Mute(source=source):
             return _mute(room.present(actor), source, actor)
         case Unmute(source=source):
-            if not _track(room.present(actor), source).muted:
+            if not _track(room.demand(actor, source.right), source).muted:
                 return ()
             return (TrackUnmuted(identity=actor, source=source),)
         case MuteOther(identity=identity, source=source):
@@ -116,6 +117,13 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
             return _mute(room.target(identity), source, actor)
         case _:
             raise AssertionError(f"not a command of tracks: {command!r}")
+
+
+def withdraw(room: Room, seat: Participant) -> Iterable[Event]:
+    """The end of each track to which its owner has no right in the room as it is."""
+    for source in seat.tracks:
+        if not room.may(seat.identity, source.right):
+            yield TrackUnpublished(identity=seat.identity, source=source)
 
 
 def _track(seat: Participant, source: Source) -> Track:

@@ -3,7 +3,8 @@
 The rules in prose:
 - The server seats who appears on the SFU of a room, under an identity made of their name there;
   bars, locks and the number of seats hold for them as for everybody.
-- Their tracks are what the SFU says. What a host mutes is muted there.
+- Their tracks are what the SFU says, but for what they have no right to: that is not shown, and the
+  SFU ends it. What a host mutes is muted there.
 - Their seat is free when they leave the SFU.
 """
 
@@ -77,7 +78,10 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
             return () if seat is None else free_seat(room, seat, LeaveReason.LEFT)
         case Show(identity=identity, tracks=tracks):
             seat = _visitor(room, identity)
-            return () if seat is None else _differences(seat, tracks)
+            if seat is None:
+                return ()
+            allowed = room.sources_of(identity)
+            return _differences(seat, (track for track in tracks if track.source in allowed))
         case _:
             raise AssertionError(f"not a command of visitors: {command!r}")
 

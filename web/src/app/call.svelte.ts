@@ -4,9 +4,10 @@ import type { MovingSession } from "../media/handover.ts";
 import type { Listed, Source } from "../media/session.ts";
 import type { Durable } from "../meeting/fold.ts";
 import { findSeat } from "../meeting/membership.ts";
+import { may } from "../meeting/rights.ts";
 import * as m from "../paraglide/messages.js";
 import { RoomLink } from "../wire/link.ts";
-import type { Commands, PassingFrame, Room } from "../wire/types.gen.ts";
+import type { Commands, PassingFrame, Right, Room } from "../wire/types.gen.ts";
 import type { Caller } from "./api.ts";
 import { chime } from "./chime.ts";
 import { Connection } from "./connection.svelte.ts";
@@ -22,6 +23,7 @@ import { Questions } from "./questions.svelte.ts";
 import { codeOf, REFUSALS } from "./refusals.ts";
 import { RemoteMedia } from "./remote.svelte.ts";
 import type { Remembered } from "./remembered.svelte.ts";
+import { reasonAgainst } from "./rights.ts";
 import { rememberSeat, type Seat } from "./seat.ts";
 import type { Sound } from "./sounds.ts";
 import { Stage } from "./stage.svelte.ts";
@@ -138,7 +140,7 @@ export class Call {
     });
     this.talk = new PushToTalk({
       setMuted: (muted) => void this.local.setMicrophoneForNow(!muted),
-      mayTalk: () => !this.local.microphone.on,
+      mayTalk: () => !this.local.microphone.on && this.may("microphone"),
       onTalking: (talking) => {
         this.notices.show(talking ? m.push_to_talk_on() : m.you_are_muted(), {
           topic: "microphone",
@@ -242,6 +244,23 @@ export class Call {
   /** Every shortcut there is; the screen that knows the features fills it in. */
   shortcuts = $state.raw<readonly ShortcutLine[]>([]);
 
+  /** Whether we may, as the room says. */
+  may(right: Right): boolean {
+    return may(this.room, this.seat.identity, right);
+  }
+
+  /** Why we may not; null when we may. */
+  reasonAgainst(right: Right): string | null {
+    return reasonAgainst(this.room, this.seat.identity, right);
+  }
+
+  /** True, and said why, when we may not. */
+  isRefused(right: Right): boolean {
+    const reason = this.reasonAgainst(right);
+    if (reason !== null) this.notices.show(reason, { topic: `right ${right}` });
+    return reason !== null;
+  }
+
   get caller(): Caller {
     return { base: this.start.base, csrf: this.start.csrf, token: this.seat.token };
   }
@@ -272,6 +291,7 @@ export class Call {
   // ---------------------------------------------------------------------------- our acts
 
   async toggleMicrophone(): Promise<void> {
+    if (this.isRefused("microphone")) return;
     const on = !this.local.microphone.on;
     this.notices.withdraw("talking while muted");
     this.notices.say(on ? m.you_are_unmuted() : m.you_are_muted());
@@ -279,6 +299,7 @@ export class Call {
   }
 
   async toggleCamera(): Promise<void> {
+    if (this.isRefused("camera")) return;
     const on = !this.local.camera.on;
     this.notices.say(on ? m.camera_is_on() : m.camera_is_off());
     await this.local.setCamera(on);
@@ -352,7 +373,7 @@ export class Call {
       link.on("event", ({ event, room }) => this.#happened(event, room)),
       link.on("room", (room) => {
         const before = this.room;
-        this.#obeyMutes(before, room);
+        this.#obeyHosts(before, room);
         this.room = room;
         this.#roomChanged();
         for (const handler of this.#replacing) handler(before, room);
@@ -379,7 +400,7 @@ export class Call {
 
   #happened(event: Durable, after: Room): void {
     const before = this.room;
-    this.#obeyMutes(before, after);
+    this.#obeyHosts(before, after);
     this.room = after;
     this.#roomChanged();
     tell({ event, before, after, me: this.seat.identity }, this.#teller);
@@ -403,6 +424,7 @@ export class Call {
           identity,
           sid,
           livekit,
+          data: may(room, identity, "chat"),
           allowed: Object.values(tracks)
             .filter((track) => !track.muted)
             .map((track): Source => track.source),
@@ -425,10 +447,10 @@ export class Call {
   }
 
   /**
-   * A host's mute is carried out here, before anything is reconciled. Only the moment it appears
+   * A host's mute, and the end of a right, are carried out here, before anything is reconciled. Only the moment it appears
    * counts: one's own later unmute may still be on its way to the server.
    */
-  #obeyMutes(before: Room, after: Room): void {
+  #obeyHosts(before: Room, after: Room): void {
     const mutedByHost = (room: Room, source: Source): boolean => {
       const track = findSeat(room, this.seat.identity)?.tracks[source];
       return track !== undefined && track.muted && track.by !== null;
@@ -438,10 +460,18 @@ export class Call {
     if (newly("microphone")) void this.local.setMicrophoneForNow(false);
     if (newly("camera")) void this.local.setCameraForNow(false);
     if (newly("screen_share") || newly("screen_share_audio")) void this.local.stopShare();
+    const me = this.seat.identity;
+    const lost = (right: Right): boolean => may(before, me, right) && !may(after, me, right);
+    if (lost("microphone")) void this.local.giveUp("microphone");
+    if (lost("camera")) void this.local.giveUp("camera");
+    if (lost("share")) void this.local.stopShare();
   }
 
   async #beginSending(returning: boolean): Promise<void> {
     const tracks = findSeat(this.room, this.seat.identity)?.tracks ?? {};
+    for (const kind of ["microphone", "camera"] as const) {
+      if (!this.may(kind)) await this.local.giveUp(kind);
+    }
     await this.local.sendTo(this.#publishing);
     if (returning) {
       const was = (source: Source): boolean | null => {

@@ -1,4 +1,5 @@
 import type { Component } from "svelte";
+import type { Right } from "../wire/types.gen.ts";
 import type { Call } from "./call.svelte.ts";
 import type { Chord } from "./keyboard.ts";
 
@@ -26,6 +27,8 @@ export interface ToolEntry {
   /** Given for what is on or off (`aria-pressed`). */
   readonly pressed?: (call: Call) => boolean;
   readonly badge?: (call: Call) => number;
+  /** The right without which it says why instead. */
+  readonly needs?: Right;
   readonly available?: (call: Call) => boolean;
   /** Hangs on the button: a choice that belongs to it. */
   readonly menu?: Component<{ call: Call }>;

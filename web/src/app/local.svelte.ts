@@ -173,6 +173,15 @@ export class LocalMedia {
     else await this.#turnOff("camera");
   }
 
+  /** A host has taken the right to it: the device is let go. */
+  async giveUp(kind: Kind): Promise<void> {
+    this[kind].on = false;
+    this.#captures?.[kind].stop();
+    if (kind === "camera") this.camera.stream = null;
+    else this.#listen(null);
+    await this.#sink?.unpublish(kind);
+  }
+
   async retry({ about }: Trouble): Promise<void> {
     if (about === "both") {
       this.remembered.microphone_on = this.remembered.camera_on = true;

@@ -1,8 +1,10 @@
 import type { Durable } from "../meeting/fold.ts";
 import { findSeat } from "../meeting/membership.ts";
+import { may } from "../meeting/rights.ts";
 import * as m from "../paraglide/messages.js";
 import type { Room } from "../wire/types.gen.ts";
 import type { Notices } from "./notices.svelte.ts";
+import { rightText } from "./rights.ts";
 import { SOUNDS_UP_TO, type Sound } from "./sounds.ts";
 
 export interface NewsOf {
@@ -53,6 +55,14 @@ export function tell({ event, before, after, me }: NewsOf, { notices, sound }: T
         notices.show(m.someone_muted_you({ name: name(by) }), { topic: "microphone" });
       } else if (source === "camera") {
         notices.show(m.someone_stopped_camera({ name: name(by) }), { topic: "camera" });
+      }
+      return;
+    }
+    case "right.changed": {
+      const { right } = event.payload;
+      const now = may(after, me, right);
+      if (now !== may(before, me, right)) {
+        notices.show(rightText(right, now), { topic: `right ${right}` });
       }
       return;
     }

@@ -1,4 +1,8 @@
+import Camera from "@lucide/svelte/icons/video";
+import MessageSquare from "@lucide/svelte/icons/message-square";
+import Mic from "@lucide/svelte/icons/mic";
 import MicOff from "@lucide/svelte/icons/mic-off";
+import MonitorUp from "@lucide/svelte/icons/monitor-up";
 import MonitorX from "@lucide/svelte/icons/monitor-x";
 import Pencil from "@lucide/svelte/icons/pencil";
 import ShieldCheck from "@lucide/svelte/icons/shield-check";
@@ -6,11 +10,21 @@ import ShieldOff from "@lucide/svelte/icons/shield-off";
 import Hand from "@lucide/svelte/icons/hand";
 import UserX from "@lucide/svelte/icons/user-x";
 import VideoOff from "@lucide/svelte/icons/video-off";
+import { may, RIGHTS } from "../meeting/rights.ts";
 import * as m from "../paraglide/messages.js";
+import type { Right } from "../wire/types.gen.ts";
 import type { Call } from "./call.svelte.ts";
 import type { Icon } from "./feature.ts";
 import { tidyName } from "./graphemes.ts";
 import type { Person } from "./people.ts";
+import { RIGHT_NAMES } from "./rights.ts";
+
+const RIGHT_ICONS: Readonly<Record<Right, Icon>> = {
+  microphone: Mic,
+  camera: Camera,
+  share: MonitorUp,
+  chat: MessageSquare,
+};
 
 export interface PersonAction {
   readonly id: string;
@@ -18,6 +32,8 @@ export interface PersonAction {
   readonly label: string;
   readonly hint?: string;
   readonly danger?: boolean;
+  /** For what is on or off, and stays so: these stand together under a heading. */
+  readonly checked?: boolean;
   readonly press: () => void;
 }
 
@@ -103,6 +119,16 @@ export function actionsFor(call: Call, person: Person): PersonAction[] {
     },
     other,
   );
+  for (const right of other && !isHost ? RIGHTS : []) {
+    const checked = may(call.room, identity, right);
+    actions.push({
+      id: `right-${right}`,
+      icon: RIGHT_ICONS[right],
+      label: RIGHT_NAMES[right](),
+      checked,
+      press: () => void call.do("right.set", { identity, right, allowed: !checked }),
+    });
+  }
   return actions;
 }
 

@@ -1,4 +1,5 @@
 import { type MediaSession, type Source, SOURCES } from "../media/session.ts";
+import { may, RIGHT_OF } from "../meeting/rights.ts";
 import { trackOf } from "../meeting/tracks.ts";
 import type { Room } from "../wire/types.gen.ts";
 import type { RoomLink } from "../wire/link.ts";
@@ -21,11 +22,19 @@ export class Publishing implements MediaSink {
   ) {}
 
   async publish(source: Source, track: MediaStreamTrack, muted: boolean): Promise<void> {
+    if (!this.#may(source)) {
+      track.stop();
+      return;
+    }
     await this.session.publish(source, track, { muted });
     this.reconcile();
   }
 
   async publishShare(track: MediaStreamTrack, mode: "text" | "motion"): Promise<void> {
+    if (!this.#may("screen_share")) {
+      track.stop();
+      return;
+    }
     await this.session.publish("screen_share", track, { muted: false, mode });
     this.reconcile();
   }
@@ -66,7 +75,7 @@ export class Publishing implements MediaSink {
   #reconcileOne(source: Source, room: Room): void {
     if (this.#underway.has(source)) return;
     if ((room.streams["room"] ?? 0) < (this.#awaited.get(source) ?? 0)) return;
-    const want = this.session.local(source);
+    const want = this.#may(source) ? this.session.local(source) : null;
     const have = trackOf(room, this.me, source);
     if (want && !have) {
       this.#ask(source, "track.publish", { source, muted: want.muted, mode: want.mode });
@@ -77,6 +86,11 @@ export class Publishing implements MediaSink {
     } else if (want && have && want.muted !== have.muted) {
       this.#ask(source, want.muted ? "track.mute" : "track.unmute", { source });
     }
+  }
+
+  /** What the room would refuse is neither sent nor asked for. */
+  #may(source: Source): boolean {
+    return may(this.link.room, this.me, RIGHT_OF[source]);
   }
 
   #ask(

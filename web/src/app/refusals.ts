@@ -41,6 +41,8 @@ export const REFUSALS: Readonly<Record<ErrorCode | LocalCode, Refusal>> = {
   participant_unknown: { text: m.refusal_participant_unknown, button: "dismiss" },
   reaction_unknown: { text: m.refusal_reaction_unknown, button: "dismiss" },
   reactions_full: { text: m.refusal_reactions_full, button: "dismiss" },
+  right_missing: { text: m.refusal_right_missing, button: "dismiss" },
+  right_of_host: { text: m.refusal_right_of_host, button: "dismiss" },
   room_full: { text: m.refusal_room_full, button: "retry" },
   room_locked: { text: m.refusal_room_locked, button: "retry" },
   seat_taken: { text: m.refusal_seat_taken, button: "retry" },

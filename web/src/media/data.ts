@@ -79,6 +79,7 @@ const bucket = (burst: number, per_s: number): Bucket => ({
 
 export class DataChannels implements DataPort {
   private readonly lines = new Map<string, Line>();
+  private readonly silent = new Set<string>();
   private readonly receivers = new Map<string, Set<Receiver>>();
   private readonly streamReceivers = new Map<string, StreamReceiver>();
 
@@ -112,7 +113,8 @@ export class DataChannels implements DataPort {
   /** A channel that the other end opened: a stream of bytes, or nothing that we know. */
   came(identity: string, channel: RTCDataChannel): void {
     const line = this.lines.get(identity);
-    if (channel.label !== STREAM_LABEL || !line || line.sources.size >= STREAMS_LIMIT) {
+    const unwanted = this.silent.has(identity) || channel.label !== STREAM_LABEL;
+    if (unwanted || !line || line.sources.size >= STREAMS_LIMIT) {
       channel.close();
       return;
     }
@@ -123,6 +125,16 @@ export class DataChannels implements DataPort {
       () => line.sources.delete(source),
     );
     line.sources.add(source);
+  }
+
+  /** Whether anything is taken from them; what was on its way from and to them ends. */
+  setSilent(identity: string, silent: boolean): void {
+    if (!silent) this.silent.delete(identity);
+    else if (!this.silent.has(identity)) {
+      this.silent.add(identity);
+      const line = this.lines.get(identity);
+      for (const stream of [...(line?.sinks ?? []), ...(line?.sources ?? [])]) stream.abort();
+    }
   }
 
   detach(identity: string): void {
@@ -212,6 +224,7 @@ export class DataChannels implements DataPort {
 
   private received(from: string, bucket: Bucket, limit_bytes: number, data: unknown): void {
     if (typeof data !== "string" || data.length > limit_bytes || !allowed(bucket)) return;
+    if (this.silent.has(from)) return;
     let message: unknown;
     try {
       message = JSON.parse(data);

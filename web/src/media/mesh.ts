@@ -186,10 +186,11 @@ export class MeshSession implements MediaSession {
     for (const identity of [...this.listed.keys()])
       if (!others.has(identity)) this.remove(identity);
     let came = false;
-    for (const { identity, sid, allowed } of others.values()) {
+    for (const { identity, sid, allowed, data } of others.values()) {
       const sid_before = this.listed.get(identity);
       this.listed.set(identity, sid);
       if (allowed !== undefined) this.remotes.setAllowed(identity, new Set(allowed));
+      this.channels.setSilent(identity, data === false);
       const peer = this.connections.get(identity);
       if (peer === undefined) {
         this.connect(identity);

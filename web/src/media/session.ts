@@ -76,6 +76,8 @@ export interface Listed {
    * Left out: `allow` decides, and nothing is allowed until it was called.
    */
   readonly allowed?: readonly Source[];
+  /** Whether the room lets them send data; left out, it does. */
+  readonly data?: boolean;
   /** What somebody who came with a LiveKit client is called on the SFU. */
   readonly livekit?: string | null;
 }

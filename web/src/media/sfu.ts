@@ -138,6 +138,12 @@ export class SfuSession implements MediaSession {
           this.lines.get(this.nameOf(participant.identity))?.received(topic, data);
         }
       })
+      .on(RoomEvent.LocalTrackUnpublished, (publication) => {
+        // The server ended it: what is sent of this source another time is published anew.
+        for (const [source, there] of this.published) {
+          if (there === publication) this.published.delete(source);
+        }
+      })
       .on(RoomEvent.TrackMuted, (publication, participant) => {
         // The server muted what the room says is muted: our button follows the room.
         if (participant.identity === this.self && publication.track) {
@@ -290,11 +296,12 @@ export class SfuSession implements MediaSession {
       if (!others.has(identity)) this.forget(identity);
     }
     for (const listed of others.values()) {
-      const { identity, allowed } = listed;
+      const { identity, allowed, data } = listed;
       const isNew = !this.listed.has(identity);
       this.listed.set(identity, listed);
       this.names.set(listed.livekit ?? identity, identity);
       if (allowed !== undefined) this.remotes.setAllowed(identity, new Set(allowed));
+      this.channels.setSilent(identity, data === false);
       if (!isNew) continue;
       this.attach(identity);
       const there = this.line.room.remoteParticipants.get(listed.livekit ?? identity);

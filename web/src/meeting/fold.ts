@@ -6,6 +6,7 @@
 import type { Events, Frame, Room } from "../wire/types.gen";
 import { applyConduct } from "./conduct";
 import { applyMembership } from "./membership";
+import { applyRights } from "./rights";
 import { applySlices } from "./slices";
 import { applyTopology } from "./topology";
 import { applyTracks } from "./tracks";
@@ -26,6 +27,8 @@ export function emptyRoom(id = ""): Room {
     listed: false,
     locked: false,
     plane: "auto",
+    denied: [],
+    exceptions: {},
     created_ms: 0,
     owner: "system",
     roles: {},
@@ -51,7 +54,7 @@ export function emptyRoom(id = ""): Room {
 /** The room after one event. Nothing is changed in place. */
 export function apply(room: Room, event: Durable): Room {
   const people = applyMembership(applyConduct(room, event), event);
-  const next = applyTopology(applyTracks(people, event), event);
+  const next = applyTopology(applyRights(applyTracks(people, event), event), event);
   return {
     ...next,
     slices: applySlices(next.slices, event),

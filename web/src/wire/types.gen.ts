@@ -30,6 +30,8 @@ export const ERROR_CODES = [
   "participant_unknown",
   "reaction_unknown",
   "reactions_full",
+  "right_missing",
+  "right_of_host",
   "room_full",
   "room_locked",
   "seat_taken",
@@ -75,6 +77,10 @@ export const ERROR_CODES = [
  * What the hosts of a room want of its planes.
  */
 export type PlaneChoice = "auto" | "mesh" | "sfu";
+/**
+ * What hosts take from guests and give back.
+ */
+export type Right = "microphone" | "camera" | "share" | "chat";
 /**
  * What somebody may do in a room. It belongs to the identity and outlives every call.
  */
@@ -133,6 +139,8 @@ export type ErrorCode =
   | "participant_unknown"
   | "reaction_unknown"
   | "reactions_full"
+  | "right_missing"
+  | "right_of_host"
   | "room_full"
   | "room_locked"
   | "seat_taken"
@@ -195,6 +203,10 @@ export interface Room {
   listed: boolean;
   locked: boolean;
   plane: PlaneChoice;
+  denied: Right[];
+  exceptions: {
+    [k: string]: Right[];
+  };
   created_ms: number;
   owner: string;
   roles: {
@@ -463,6 +475,7 @@ export interface Commands {
   "recording.start": StartRecording;
   "recording.stop": StopRecording;
   "retention.set": SetRetention;
+  "right.set": SetRight;
   "role.grant": GrantRole;
   "room.list": ListRoom;
   "room.lock": Lock;
@@ -728,6 +741,14 @@ export interface SetRetention {
   days: number | null;
 }
 /**
+ * Take a right from somebody, or give it back; without `identity`, for all who are no host.
+ */
+export interface SetRight {
+  right: Right;
+  allowed: boolean;
+  identity?: string | null;
+}
+/**
  * Make somebody host or guest. The server grants it for an exchanged host link.
  */
 export interface GrantRole {
@@ -858,6 +879,7 @@ export interface Events {
   "recording.started": RecordingStarted;
   "recording.stopped": RecordingStopped;
   "retention.changed": RetentionChanged;
+  "right.changed": RightChanged;
   "role.granted": RoleGranted;
   "room.created": RoomCreated;
   "room.listing_changed": ListingChanged;
@@ -1135,6 +1157,14 @@ export interface RecordingStopped {
  */
 export interface RetentionChanged {
   days: number | null;
+}
+/**
+ * Somebody has a right now, or no longer; for null, all who are no host, without exceptions.
+ */
+export interface RightChanged {
+  right: Right;
+  allowed: boolean;
+  identity: string | null;
 }
 /**
  * Somebody's role in this room has changed.

@@ -22,6 +22,11 @@ class FakeChannel {
   }
 }
 
+class FakeStream extends FakeChannel {
+  readonly label = "moim.bytes";
+  onclose: (() => void) | null = null;
+}
+
 function channels() {
   const port = new DataChannels(() => undefined);
   const channel = new FakeChannel();
@@ -51,6 +56,28 @@ describe("the data channel", () => {
     const { channel, heard } = channels();
     channel.onmessage?.({ data });
     expect(heard).toEqual([]);
+  });
+
+  test("who may say nothing is not heard until they may again", () => {
+    const { port, channel, heard } = channels();
+    const say = (): void => channel.onmessage?.({ data: '{"topic":"chat","payload":1}' });
+    port.setSilent("u_joon", true);
+    say();
+    expect(heard).toEqual([]);
+    port.setSilent("u_joon", false);
+    say();
+    expect(heard).toEqual([["u_joon", 1]]);
+  });
+
+  test("a stream of who may say nothing is refused, and one under way ends", () => {
+    const { port } = channels();
+    const begun = new FakeStream();
+    port.onStream("files", () => true);
+    port.came("u_joon", begun as unknown as RTCDataChannel);
+    port.setSilent("u_joon", true);
+    const later = new FakeStream();
+    port.came("u_joon", later as unknown as RTCDataChannel);
+    expect([begun.readyState, later.readyState]).toEqual(["closed", "closed"]);
   });
 
   test("a flood is cut off", () => {

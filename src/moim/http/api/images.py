@@ -21,14 +21,14 @@ async def add_image(request: Request, site: Site) -> Response:
 
     Answers `{file_id, media_type, width, height, bytes}`; the file waits to be sent with a message.
 
-    Raises: `not_present`, `image_too_large`, `image_type_refused`, `image_unreadable`,
-    `quota_reached`, `storage_full`, `rate_limited`, `busy`, and what `guard_resource` raises.
+    Raises: `not_present`, `right_missing`, `image_too_large`, `image_type_refused`,
+    `image_unreadable`, `quota_reached`, `storage_full`, `rate_limited`, `busy`, and what
+    `guard_resource` raises.
     """
     slug: str = request.path_params["slug"]
     identity = await site.guard_resource(request)
     room = await site.rooms.find(slug)
-    if not await site.rooms.is_seated(slug, identity):
-        raise Refused(ErrorCode.NOT_PRESENT)
+    await site.rooms.writer_name(slug, identity)
     site.rates.images.take(f"a:{address_of(request)}", f"i:{identity}")
     with site.images.place(identity):
         raw = await read_upload(request, site.images.max_bytes)

@@ -36,15 +36,15 @@ _TRANSFER: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 async def begin(request: Request, site: Site) -> Response:
     """POST: `Upload-Length`, and `Upload-Metadata` with `filename` and perhaps `transfer`.
 
-    Raises: `not_present`, `rate_limited`, `command_malformed`, what `FileDesk.begin` raises, and
-    what `guard_resource` raises.
+    Raises: `not_present`, `right_missing`, `rate_limited`, `command_malformed`, what
+    `FileDesk.begin` raises, and what `guard_resource` raises.
     """
     if not tus.speaks(request.headers):
         return _other_version()
     slug: str = request.path_params["slug"]
     identity = await site.guard_resource(request)
     room = await site.rooms.find(slug)
-    name = await site.rooms.seat_name(slug, identity)
+    name = await site.rooms.writer_name(slug, identity)
     site.rates.files.take(f"a:{address_of(request)}", f"i:{identity}")
     said = tus.metadata(request.headers)
     transfer = said.get("transfer")

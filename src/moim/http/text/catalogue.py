@@ -52,6 +52,8 @@ class ErrorTexts:
     participant_unknown: ErrorText
     reaction_unknown: ErrorText
     reactions_full: ErrorText
+    right_missing: ErrorText
+    right_of_host: ErrorText
     room_full: ErrorText
     room_locked: ErrorText
     seat_taken: ErrorText

@@ -149,6 +149,14 @@ ENGLISH = Text(
         reactions_full=ErrorText(
             "This message has as many reactions as it can hold", "Choose one that is there already."
         ),
+        right_missing=ErrorText(
+            "A host has turned this off for you",
+            "Raise your hand, or ask a host, if you need it.",
+        ),
+        right_of_host=ErrorText(
+            "Hosts may do everything",
+            "Make this person a guest first.",
+        ),
         room_full=ErrorText(
             "This room is full", "Every seat is taken. Try again when somebody has left."
         ),

@@ -136,6 +136,12 @@ KOREAN = Text(
         reactions_full=ErrorText(
             "이 메시지에는 더 반응할 수 없어요", "이미 있는 반응 가운데 하나를 골라 주세요."
         ),
+        right_missing=ErrorText(
+            "진행자가 이 기능을 꺼 두었어요", "필요하면 손을 들거나 진행자에게 부탁해 주세요."
+        ),
+        right_of_host=ErrorText(
+            "진행자는 모든 것을 할 수 있어요", "먼저 이 사람을 참가자로 바꿔 주세요."
+        ),
         room_full=ErrorText(
             "방이 가득 찼어요", "빈자리가 없어요. 누군가 나간 뒤 다시 들어와 주세요."
         ),

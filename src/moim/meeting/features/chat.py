@@ -2,9 +2,10 @@
 
 Participants send messages of at most 4000 graphemes, each with an optional image, an optional
 message that it replies to, and up to twenty people whom it mentions: those present, and the last
-hundred who wrote. Authors edit and delete their own; hosts delete any. A deleted message leaves a
-tombstone that keeps its seq; its words, reactions and titles are scrubbed from the journal in the
-same transaction. The fold holds the last 200 messages; older ones are read from the store by page.
+hundred who wrote. Who has no right to the chat neither sends nor edits. Authors edit and delete
+their own; hosts delete any. A deleted message leaves a tombstone that keeps its seq; its words,
+reactions and titles are scrubbed from the journal in the same transaction. The fold holds the last
+200 messages; older ones are read from the store by page.
 
 Everybody reacts to a message with one emoji, changes it, or takes it back; a message holds at most
 twelve different ones, of at most two hundred people. Where the operator allows it, the server adds
@@ -21,7 +22,7 @@ from pydantic import Field
 
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Context, Event, Feature, Frozen, Slice, Stored
-from moim.meeting.ids import SYSTEM, Identity, SomeFileId, SomeSeq
+from moim.meeting.ids import SYSTEM, Identity, Right, SomeFileId, SomeSeq
 from moim.meeting.images import CarriesImage, Image, waiting
 from moim.meeting.messages import (
     LINKS_TITLED,
@@ -188,10 +189,10 @@ class ChatState(Slice):
 
 def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Iterable[Event]:
     """Raises: `not_present`, `text_empty`, `image_unknown`, `message_unknown`, `not_author`,
-    `message_deleted`, `participant_unknown`, `reactions_full`."""
+    `message_deleted`, `participant_unknown`, `reactions_full`, `right_missing`."""
     match command:
         case SendMessage(text=text, reply_to=reply_to, image=file_id):
-            author = room.present(actor)
+            author = room.demand(actor, Right.CHAT)
             if not text and file_id is None:
                 raise Refused(ErrorCode.TEXT_EMPTY)
             if reply_to is not None and reply_to > room.seq:
@@ -204,7 +205,7 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
                 ),
             )
         case EditMessage(seq=seq, text=text):
-            room.present(actor)
+            room.demand(actor, Right.CHAT)
             message = _message(room, seq, ctx)
             if message.author != actor:
                 raise Refused(ErrorCode.NOT_AUTHOR)

@@ -6,7 +6,8 @@ belongs to the room may fetch it. Whoever shared it takes it back, and hosts tak
 is then scrubbed from the journal in the same transaction, and its bytes go from the disk.
 
 A file's key is the seq of its `file.shared`. `transfer` is what its sender called it when it was
-offered over the data channels, so that who has it already need not fetch it.
+offered over the data channels, so that who has it already need not fetch it. Who has no right to
+the chat shares none.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from pydantic import Field, StringConstraints
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Context, Event, Feature, Frozen, Slice, Stored
 from moim.meeting.file_names import FileName
-from moim.meeting.ids import SYSTEM, FileId, Identity, SomeFileId, SomeIdentity, SomeSeq
+from moim.meeting.ids import SYSTEM, FileId, Identity, Right, SomeFileId, SomeIdentity, SomeSeq
 from moim.meeting.model import Room
 from moim.meeting.text import Name
 
@@ -103,12 +104,14 @@ class FileState(Slice):
 
 
 def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Iterable[Event]:
-    """Raises: `barred`, `not_present`, `file_unknown`, `not_author`."""
+    """Raises: `barred`, `right_missing`, `not_present`, `file_unknown`, `not_author`."""
     match command:
         case ShareFile(identity=identity, name=name, file=shared) if actor == SYSTEM:
             # Who left before the last byte was checked has shared it all the same.
             if any(one.identity == identity for one in room.barred):
                 raise Refused(ErrorCode.BARRED)
+            if not room.may(identity, Right.CHAT):
+                raise Refused(ErrorCode.RIGHT_MISSING)
             return (FileShared(identity=identity, name=name, file=shared),)
         case DeleteFile(seq=seq):
             room.present(actor)

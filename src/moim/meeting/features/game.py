@@ -4,7 +4,7 @@ Whoever is free sits down; two play, everybody else watches. What moves on the t
 browser to browser and is never told to the server: only the points are, by the referee. That is the
 player with the lower identity. Seven points win; then either player may begin anew. A player who
 reloads keeps their place and their points, one who leaves gives up both. A host may send a player
-away from the table.
+away from the table, and who has no right to the chat does not sit down: nothing of theirs is taken.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from pydantic import Field
 
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Context, Event, Feature, Frozen, Slice, Stored
-from moim.meeting.ids import Identity, SomeIdentity
+from moim.meeting.ids import Identity, Right, SomeIdentity
 from moim.meeting.membership import MeetingEnded, ParticipantLeft
 from moim.meeting.model import Room
 
@@ -98,11 +98,11 @@ class GameState(Slice):
 
 def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Iterable[Event]:
     """Raises: `not_present`, `not_host`, `participant_unknown`, `game_full`, `not_playing`,
-    `not_referee`."""
+    `not_referee`, `right_missing`."""
     state = game.of(room)
     match command:
         case SitAtGame():
-            room.present(actor)
+            room.demand(actor, Right.CHAT)
             return _sit(state, actor)
         case StandFromGame(identity=identity):
             whom = identity or actor

@@ -16,7 +16,16 @@ from pydantic import Field
 
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Context, Event, Feature, Slice, Stored
-from moim.meeting.ids import SYSTEM, Identity, Role, SomeIdentity, SomeSeq, Stream, personal
+from moim.meeting.ids import (
+    SYSTEM,
+    Identity,
+    Right,
+    Role,
+    SomeIdentity,
+    SomeSeq,
+    Stream,
+    personal,
+)
 from moim.meeting.images import CarriesImage
 from moim.meeting.membership import MeetingEnded, ParticipantLeft
 from moim.meeting.messages import ChatMessage, Messages, held
@@ -87,10 +96,10 @@ class PrivateState(Slice):
 
 def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Iterable[Event]:
     """Raises: `not_present`, `text_empty`, `self_target`, `participant_unknown`,
-    `message_unknown`, `message_deleted`, `not_author`."""
+    `message_unknown`, `message_deleted`, `not_author`, `right_missing`."""
     match command:
         case SendPrivate(to=to, text=text):
-            author = room.present(actor)
+            author = room.demand(actor, Right.CHAT)
             if to == actor:
                 raise Refused(ErrorCode.SELF_TARGET)
             room.target(to)

@@ -1,5 +1,6 @@
 import type { Call } from "../../app/call.svelte.ts";
 import * as m from "../../paraglide/messages.js";
+import { may } from "../../meeting/rights.ts";
 import { makeId } from "../../wire/ids.ts";
 import type { SharedFile } from "../../wire/types.gen.ts";
 import { Keeping } from "./keeping.svelte.ts";
@@ -87,7 +88,11 @@ export class Files {
   /** Gives files to those present, and to the room for who is not. */
   give(files: readonly File[]): void {
     const call = this.#call;
-    const to = call.people.filter(({ isMe }) => !isMe);
+    if (call.isRefused("chat")) return;
+    // Nothing is taken from who may not write, not even that a piece has arrived.
+    const to = call.people.filter(
+      ({ isMe, identity }) => !isMe && may(call.room, identity, "chat"),
+    );
     const added = files.map((file): Given => {
       const id = makeId();
       const name = safeName(file.name);

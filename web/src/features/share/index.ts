@@ -20,6 +20,7 @@ export const share: Feature = {
       else void startShare(call, "text");
     },
     pressed: (call) => call.local.share !== null,
+    needs: "share",
     available: (call) => call.local.screenShareable,
     menu: ShareMenu,
   },

@@ -4,6 +4,7 @@ import type { ShareMode } from "../../media/session.ts";
 import * as m from "../../paraglide/messages.js";
 
 export async function startShare(call: Call, mode: ShareMode): Promise<void> {
+  if (call.isRefused("share")) return;
   try {
     if (await call.local.startShare(mode)) call.notices.say(m.your_share_started());
   } catch (error) {
