@@ -9,6 +9,7 @@ import signal
 import tempfile
 from pathlib import Path
 
+from moim.own_sfu import missing
 from tests.cluster.deployment import Deployment, deployed
 
 
@@ -18,9 +19,13 @@ async def main(servers: int, *, sticky: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+    without_sfu = missing()
     with tempfile.TemporaryDirectory(prefix="moim-cluster-") as folder:
-        async with deployed(Path(folder), servers=servers, sticky=sticky) as one:
+        everything = deployed(Path(folder), servers=servers, sticky=sticky, sfu=without_sfu is None)
+        async with everything as one:
             say(one)
+            if without_sfu is not None:
+                print(without_sfu, flush=True)
             await stopped.wait()
 
 

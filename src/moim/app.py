@@ -38,6 +38,7 @@ from moim.live.ids import RandomIds
 from moim.live.registry import Registry
 from moim.live.room import Tools
 from moim.media.ice import Ice, turn_access
+from moim.media.places import OnePlace
 from moim.media.plane import Mesh
 from moim.media.ways import Ways
 from moim.meeting.errors import MoimError
@@ -73,6 +74,8 @@ if TYPE_CHECKING:
     from moim.own_sfu import OwnSfu
 
 FAREWELL_S = 0.5
+NODES = "/n"
+"""Below it each of several servers has its own SFU's address, by its name."""
 MOST_ON_A_MESH = 8
 MOST_ON_THE_SFU = 50
 # A mesh of eight sends some hundred candidates at once when a network changes.
@@ -97,8 +100,9 @@ def create_app(
     settings = settings or load_settings()
     identities = Identities(signing_key(settings), identify)
     cluster = _cluster(settings)
-    plane, own_sfu = _plane(settings)
-    backend = _Backend.of(settings, cluster, plane)
+    database = Database(settings.database_url)
+    plane, own_sfu = _plane(settings, cluster, database)
+    backend = _Backend.of(settings, cluster, database, plane)
     site = make_site(
         replace(
             _options(settings, ways or Ways(), backend.figures),
@@ -150,6 +154,11 @@ def create_app(
             (await backend.registry.find(slug)).planes.look()
         return True
 
+    async def drain() -> None:
+        """Let the meetings on this server's SFU move away, while there is another for them."""
+        if cluster is not None and cluster.placing is not None:
+            await cluster.placing.drain()
+
     async def farewell() -> None:
         """Tell everybody that the server stops, and close their sockets, while it still can."""
         backend.registry.say_goodbye()
@@ -160,34 +169,55 @@ def create_app(
     app = FastAPI(lifespan=running, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.rooms = backend.reception  # for the app around: make a room, ask for a role
     app.state.cluster = cluster  # for whoever watches it; None for one server
+    app.state.drain = drain  # for the server: it may take a while, and all goes on meanwhile
     app.state.before_stop = farewell  # for the server: to be awaited while sockets are open
     app.router.routes.append(Mount("/socket.io", _shared(engine, settings.allowed_origins)))
     app.router.routes.append(WebSocketRoute("/ws", WebSocketDoor(door).serve))
     if own_sfu is not None:
-        app.router.routes.append(Mount(SFU_PATH, own_sfu))
+        app.router.routes.extend(_sfu_routes(own_sfu, cluster))
     app.router.routes.append(livekit_webhook.route(hear_sfu))
     app.include_router(ca.router(settings.ca_certificate))
     add_pages(app, site)
     return app
 
 
-def _plane(settings: Settings) -> "tuple[Mesh | SfuPlane, OwnSfu | None]":
+def _plane(
+    settings: Settings, cluster: "Cluster | None", database: Database
+) -> "tuple[Mesh | SfuPlane, OwnSfu | None]":
     """What carries meetings beside the mesh: a LiveKit server, an SFU of our own, or nothing."""
     key, secret = settings.livekit_api_key, settings.livekit_api_secret
     url = settings.livekit_url
     if not settings.sfu and url is None:
         return Mesh(), None
-    # Of several servers each would have an SFU to itself, with a part of a meeting's people.
-    if url is None and (settings.redis_url is not None or own_sfu_missing() is not None):
+    # Of several servers each would have an SFU to itself, with a part of a meeting's people,
+    # unless they reach each other and agree on which of them a meeting's is.
+    divided = settings.redis_url is not None and settings.node is None
+    if url is None and (divided or own_sfu_missing() is not None):
         return Mesh(), None
     from moim.media.sfu import SfuPlane, secret_from
     from moim.own_sfu import KEY, OwnSfu
 
     if url is not None and key is not None and secret is not None:
-        return SfuPlane(url, lambda: url, key, secret.get_secret_value()), None
+        return SfuPlane(OnePlace(url, lambda: url), key, secret.get_secret_value()), None
     own_secret = secret_from(signing_key(settings))
     own = OwnSfu(settings, own_secret)
-    return SfuPlane(settings.root_path + SFU_PATH, lambda: own.api_url, KEY, own_secret), own
+    path = settings.root_path + SFU_PATH
+    if cluster is None or settings.node is None:
+        return SfuPlane(OnePlace(path, lambda: own.api_url), KEY, own_secret), own
+    mine = f"{path}{NODES}/{settings.node}"
+    placing = cluster.place(database, own, mine, f"{settings.node_url}{path}")
+    return SfuPlane(placing, KEY, own_secret), own
+
+
+def _sfu_routes(own: "OwnSfu", cluster: "Cluster | None") -> list[Mount]:
+    """Where LiveKit clients come in; of several servers each has an address of its own, too, to
+    which the proxy leads: where it does not, the servers pass on."""
+    if cluster is None or cluster.placing is None:
+        return [Mount(SFU_PATH, own)]
+    from moim.sfu_gate import SfuGate
+
+    gate = SfuGate(own, cluster.placing)
+    return [Mount(f"{SFU_PATH}{NODES}/{{node}}", gate), Mount(SFU_PATH, gate)]
 
 
 def _capacity(settings: Settings, plane: "Mesh | SfuPlane") -> int:
@@ -225,9 +255,12 @@ class _Backend:
 
     @classmethod
     def of(
-        cls, settings: Settings, cluster: "Cluster | None", plane: "Mesh | SfuPlane"
+        cls,
+        settings: Settings,
+        cluster: "Cluster | None",
+        database: Database,
+        plane: "Mesh | SfuPlane",
     ) -> "_Backend":
-        database = Database(settings.database_url)
         images = ImageStore(settings.data_dir / "images", settings.room_images_max_bytes)
         parts = FileParts(settings.data_dir / "files")
         files = FileStore(database, parts, settings.room_files_max_bytes)

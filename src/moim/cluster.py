@@ -6,16 +6,18 @@ packages of `moim[cluster]` need not be there.
 
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from moim.live.neighbourhood import Neighbourhood
+from moim.live.placing import OwnRooms, Placing
 from moim.live.redis_bus import RedisBus
 from moim.live.registry import Registry
 from moim.signalling.app_bus import AppBus
 from moim.signalling.sticky import Sticky
 from moim.storage.database import Database
 from moim.storage.nodes import Nodes
+from moim.storage.places import Places
 
 NAME_BYTES = 9
 
@@ -29,6 +31,8 @@ class Cluster:
     apps: AppBus
     sticky: Sticky = field(init=False)
     neighbourhood: Neighbourhood | None = None
+    placing: Placing | None = None
+    """Where each SFU room lives; None where the servers share a LiveKit, or have no SFU."""
 
     def __post_init__(self) -> None:
         self.sticky = Sticky(self.me, self._others, self.bus.tell_servers)
@@ -44,6 +48,11 @@ class Cluster:
         self.neighbourhood = Neighbourhood(Nodes(database, self.me))
         return self.neighbourhood
 
+    def place(self, database: Database, sfu: OwnRooms, url: str, api_url: str) -> Placing:
+        """Rooms of this server's own SFU, among those of the others."""
+        self.placing = Placing(Places(database, self.me), sfu, url, api_url)
+        return self.placing
+
     def _others(self) -> frozenset[str]:
         return self.neighbourhood.others if self.neighbourhood else frozenset()
 
@@ -55,7 +64,14 @@ class Cluster:
         assert self.neighbourhood is not None  # noqa: S101 - `join` made it
         self.bus.start(registry.hear, refuse_misled)
         try:
-            async with self.neighbourhood.watching(registry):
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(self.neighbourhood.watching(registry))
+                if self.placing is not None:
+
+                    async def follow(slug: str, epoch: int) -> None:
+                        (await registry.find(slug)).planes.relocate(epoch)
+
+                    await stack.enter_async_context(self.placing.watching(follow))
                 yield
         finally:
             await self.bus.stop()

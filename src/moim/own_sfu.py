@@ -7,11 +7,12 @@ machine that nobody else is told of.
 import asyncio
 import importlib.util
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import structlog
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Router
 from starlette.types import Receive, Scope, Send
@@ -48,6 +49,7 @@ class OwnSfu:
         self._secret = secret
         self._inside: Listeners | None = None
         self._app: Any = None
+        self._hub: Any = None
         self._udp_port: int | None = None
 
     @property
@@ -60,6 +62,38 @@ class OwnSfu:
     def udp_port(self) -> int | None:
         """Where media comes in; None while it does not run."""
         return self._udp_port
+
+    # What is on it
+
+    def names(self) -> Collection[str]:
+        """The rooms that are open."""
+        return tuple(self._hub.rooms) if self._hub is not None else ()
+
+    def identities(self, room: str) -> Collection[str]:
+        """Who is in one of them."""
+        found = self._hub.rooms.get(room) if self._hub is not None else None
+        return tuple(found.participants) if found is not None else ()
+
+    def send_back(self, room: str) -> None:
+        """Close a room, and tell everybody in it to connect anew."""
+        if self._hub is not None:
+            self._hub.send_back(room)
+
+    def room_wanted(self, http: HTTPConnection) -> str | None:
+        """The room that a client asks to enter, when its token says that it may."""
+        from moim.sfu.refusals import Refusal
+        from moim.sfu.socket import claims_of
+
+        if self._hub is None:
+            return None
+        token = http.query_params.get("access_token", "")
+        try:
+            keys = self._hub.world.keys
+            claims = claims_of(keys, token, http.headers.get("authorization", ""))
+        except Refusal:
+            return None
+        grant = claims.video if claims is not None else None
+        return grant.room if grant is not None and grant.room_join and grant.room else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a LiveKit client."""
@@ -85,11 +119,11 @@ class OwnSfu:
         )
         # The signals are of the server that people reach.
         serving = asyncio.create_task(server._serve(inside.tcp))  # noqa: SLF001
-        self._app = sfu.app
+        self._app, self._hub = sfu.app, sfu.hub
         try:
             yield
         finally:
-            self._app = None
+            self._app = self._hub = None
             sfu.hub.close()
             await sfu.close()
             server.should_exit = True

@@ -7,8 +7,8 @@ Each step says one line with its time; what takes long is then no riddle. Import
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -338,12 +338,24 @@ def _server(config: "uvicorn.Config", app: Asgi, watched: _Watched, steps: Steps
                 self._announce()
 
         async def shutdown(self, sockets: list[Any] | None = None) -> None:
+            drain = getattr(getattr(app, "state", None), "drain", None)
+            if drain is not None:
+                with _late_is_fine():
+                    await self._unless_forced(drain())
             # While connections are open, the app can still tell people why they will close.
             farewell = getattr(getattr(app, "state", None), "before_stop", None)
             if farewell is not None:
                 with _late_is_fine():
                     await asyncio.wait_for(farewell(), STOP_PATIENCE_S)
             await super().shutdown(sockets)
+
+        async def _unless_forced(self, waiting: Coroutine[object, object, None]) -> None:
+            task = asyncio.create_task(waiting)
+            while not task.done() and not self.force_exit:
+                await asyncio.wait((task,), timeout=0.1)
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     return Server(config)
 

@@ -91,6 +91,16 @@ class Settings(BaseSettings):
         "`redis://redis:6379/0`. They share `MOIM_DATABASE_URL` (PostgreSQL), `MOIM_SECRET` and "
         "`MOIM_DATA_DIR`.",
     )
+    node: str | None = Field(
+        default=None,
+        description="Name of this server among several, such as `moim-1`: the proxy leads what is "
+        "below `/livekit/n/moim-1/` to it alone. With `MOIM_NODE_URL` each has an SFU.",
+    )
+    node_url: str | None = Field(
+        default=None,
+        description="Where the other servers reach this one, past the proxy, such as "
+        "`http://moim-1:3000`.",
+    )
     secret: SecretStr | None = Field(
         default=None,
         description="The key that signs identities, at least 32 characters; the same on all "
@@ -515,6 +525,22 @@ class Settings(BaseSettings):
         if not str(done.data.get("database_url", "")).startswith("postgresql"):
             raise ValueError("several servers share a PostgreSQL; set MOIM_DATABASE_URL, too")
         return value
+
+    @field_validator("node")
+    @classmethod
+    def _node_name(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", value):
+            raise ValueError("a name is of letters, digits, dots, dashes and underscores")
+        return value
+
+    @field_validator("node_url")
+    @classmethod
+    def _among_several(cls, value: str | None, done: ValidationInfo) -> str | None:
+        if (value is None) is not (done.data.get("node") is None):
+            raise ValueError(f"set it and {variable_of('node')} together")
+        if value is not None and done.data.get("redis_url") is None:
+            raise ValueError(f"it is for several servers; set {variable_of('redis_url')}, too")
+        return value and _origin(value)
 
     @field_validator("public_url")
     @classmethod

@@ -28,12 +28,20 @@ class ClusterServer(MoimServer):
         name: str,
         settings: Mapping[str, str],
         program: Sequence[str] | None = None,
+        *,
+        sfu: bool = False,
     ) -> None:
         own = folder / name
         own.mkdir(parents=True, exist_ok=True)
         shared = {"MOIM_DATA_DIR": str(folder / "data"), "MOIM_STUN": "off"}
         super().__init__(own, {**shared, **settings})
         self.name = name
+        if sfu:
+            self._settings |= {
+                "MOIM_NODE": name,
+                "MOIM_NODE_URL": f"http://127.0.0.1:{self.port}",
+                "MOIM_SFU_UDP_PORT": "0",
+            }
         if program is not None:
             self.program = program
 
@@ -48,8 +56,7 @@ class Nginx:
         self.port = free_port()
         text = CONFIGURATION.read_text(encoding="utf-8")
         text = text.replace("listen 8080", f"listen 127.0.0.1:{self.port}")
-        servers = iter(ports)
-        text = re.sub(r"moim-\d:3000", lambda _: f"127.0.0.1:{next(servers)}", text)
+        text = re.sub(r"moim-(\d):3000", lambda found: _server(ports, int(found[1])), text)
         if not sticky:
             text = re.sub(r"^ *hash .*$", "", text, flags=re.MULTILINE)
         (self._folder / "moim.conf").write_text(text, encoding="utf-8")
@@ -80,6 +87,11 @@ class Nginx:
             self._process = None
 
 
+def _server(ports: Sequence[int], number: int) -> str:
+    """The address of the nth server; the file names two, and there may be one."""
+    return f"127.0.0.1:{ports[min(number, len(ports)) - 1]}"
+
+
 def free_to_be_root() -> bool:
     """Whether nginx may say whose its workers are."""
     return os.name != "nt" and os.geteuid() == 0
@@ -97,6 +109,7 @@ class Deployment:
         settings: Mapping[str, str] | None = None,
         program: Sequence[str] | None = None,
         postgres_folder: Path | None = None,
+        sfu: bool = False,
     ) -> None:
         self.postgres = Postgres(folder=postgres_folder)
         self.redis = RedisServer()
@@ -107,7 +120,8 @@ class Deployment:
             **(settings or {}),
         }
         self.servers = [
-            ClusterServer(folder, f"moim-{n}", common, program) for n in range(1, servers + 1)
+            ClusterServer(folder, f"moim-{n}", common, program, sfu=sfu)
+            for n in range(1, servers + 1)
         ]
         self.proxy = Nginx(folder, [one.port for one in self.servers], sticky=sticky)
 
@@ -134,8 +148,9 @@ async def deployed(
     settings: Mapping[str, str] | None = None,
     program: Sequence[str] | None = None,
     postgres_folder: Path | None = None,
+    sfu: bool = False,
 ) -> AsyncIterator[Deployment]:
-    """A deployment for as long as the block lasts."""
+    """A deployment for as long as the block lasts; with `sfu` each server has one."""
     one = Deployment(
         folder,
         servers=servers,
@@ -143,6 +158,7 @@ async def deployed(
         settings=settings,
         program=program,
         postgres_folder=postgres_folder,
+        sfu=sfu,
     )
     try:
         await one.start()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moim.live.planes import LOOK_S
+from moim.live.planes import LOOK_S, RELOCATION_S
 from moim.live.room import LiveRoom
 from moim.media.plane import Access, Entry, Present
 from moim.meeting.conduct import Lock
@@ -37,7 +37,7 @@ class FakeSfu:
     entries: dict[str, Entry] = field(default_factory=dict)
     down: bool = False
 
-    def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:
+    async def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:
         self.entries[entry.identity] = entry
         return Access("/livekit", f"{room}:{entry.identity}:{trial}")
 
@@ -286,6 +286,36 @@ async def test_an_sfu_that_is_away_costs_nobody_their_seat(
     house.clock.advance(LOOK_S)
     await settled(room)
     assert room.fold.find(BOT) is not None
+
+
+async def test_when_the_sfu_is_another_one_all_move_there_and_a_visitor_has_time_to_come_back(
+    house: House, room: LiveRoom, sfu: FakeSfu
+) -> None:
+    mina, *others = await on_the_sfu(house, room)
+    bot = Present("bot", "Bot")
+    sfu.there["bot"] = bot
+    room.planes.look()
+    await until(lambda: room.fold.find(BOT) is not None, "the bot to be seated")
+    del sfu.there["bot"]
+    for _ in range(2):  # two servers may both say so
+        room.planes.relocate(place=7)
+    await until(lambda: not stands(room), "a move to begin")
+    epoch = room.fold.epoch
+    house.clock.advance(LOOK_S)
+    await settled(room)
+    assert room.fold.find(BOT) is not None, "its client is about to connect anew"
+    for browser in (mina, *others):
+        await browser.ask(Ready(epoch=epoch))
+    house.clock.advance(0)
+    await until(lambda: stands(room), "the move to end")
+    assert (plane(room), room.fold.epoch) == (Plane.SFU, epoch)
+    sfu.there["bot"] = bot
+    house.clock.advance(RELOCATION_S)
+    await settled(room)
+    assert room.fold.find(BOT) is not None
+    del sfu.there["bot"]
+    house.clock.advance(LOOK_S)
+    await until(lambda: room.fold.find(BOT) is None, "the bot to go")
 
 
 async def test_the_way_in_is_for_who_has_a_seat(house: House, room: LiveRoom) -> None:

@@ -10,6 +10,7 @@ import aiohttp
 import jwt
 import pytest
 
+from moim.media.places import OnePlace
 from moim.media.plane import Access, Entry, Mesh, Plane
 from moim.media.sfu import TRIAL_ROOM, SfuPlane, secret_from
 from moim.meeting.errors import ErrorCode, Refused, Unavailable
@@ -28,7 +29,7 @@ async def planes(kind: str) -> AsyncIterator[tuple[Plane, Served | None]]:
         yield Mesh(), None
         return
     async with served(KEYS) as server:
-        plane = SfuPlane(server.url, lambda: server.url, KEY, SECRET)
+        plane = SfuPlane(OnePlace(server.url, lambda: server.url), KEY, SECRET)
         try:
             yield plane, server
         finally:
@@ -59,33 +60,34 @@ async def test_a_way_in_is_given_where_there_is_one_and_refused_where_not(kind: 
         if server is None:
             assert not plane.available
             with pytest.raises(Refused) as refused:
-                plane.access("tea", MINA)
+                await plane.access("tea", MINA)
             assert refused.value.code is ErrorCode.SFU_MISSING
         else:
             assert plane.available
-            assert await _validates(server, plane.access("tea", MINA))
+            assert await _validates(server, await plane.access("tea", MINA))
 
 
 async def test_the_token_of_who_is_removed_lets_in_no_more_and_a_new_one_does_at_once() -> None:
     async with planes("sfu") as (plane, server):
         assert server is not None
-        old, others = plane.access("tea", MINA), plane.access("tea", Entry("u_jun", "Jun"))
+        old = await plane.access("tea", MINA)
+        others = await plane.access("tea", Entry("u_jun", "Jun"))
         await plane.remove("tea", MINA.identity)
         assert not await _validates(server, old)
         assert await _validates(server, others)
-        assert await _validates(server, plane.access("tea", MINA))
+        assert await _validates(server, await plane.access("tea", MINA))
 
 
 async def test_who_may_send_no_data_gets_a_token_that_says_so() -> None:
-    plane = SfuPlane("/livekit", lambda: "", KEY, SECRET)
+    plane = SfuPlane(OnePlace("/livekit", lambda: ""), KEY, SECRET)
     entry = Entry("u_mina", "Mina", data=False)
-    assert _claims(plane.access("tea", entry))["video"]["canPublishData"] is False
+    assert _claims(await plane.access("tea", entry))["video"]["canPublishData"] is False
 
 
 async def test_a_token_is_for_one_person_in_one_room_with_their_rights_alone() -> None:
     entry = Entry("u_mina", "Mina", sources=(Source.MICROPHONE,))
-    plane = SfuPlane("/livekit", lambda: "", KEY, SECRET)
-    claims = _claims(plane.access("tea", entry))
+    plane = SfuPlane(OnePlace("/livekit", lambda: ""), KEY, SECRET)
+    claims = _claims(await plane.access("tea", entry))
     video = claims["video"]
     assert (claims["sub"], video["room"]) == ("u_mina", "tea")
     assert video["canPublishSources"] == ["microphone"]
@@ -94,23 +96,21 @@ async def test_a_token_is_for_one_person_in_one_room_with_their_rights_alone() -
 
 
 async def test_who_may_publish_nothing_gets_a_token_that_says_so() -> None:
-    plane = SfuPlane("/livekit", lambda: "", KEY, SECRET)
-    assert (
-        _claims(plane.access("tea", Entry("u_mina", "Mina", sources=())))["video"]["canPublish"]
-        is False
-    )
+    plane = SfuPlane(OnePlace("/livekit", lambda: ""), KEY, SECRET)
+    access = await plane.access("tea", Entry("u_mina", "Mina", sources=()))
+    assert _claims(access)["video"]["canPublish"] is False
 
 
 async def test_a_trial_leads_where_nobody_is_seen_or_heard() -> None:
-    plane = SfuPlane("/livekit", lambda: "", KEY, SECRET)
-    video = _claims(plane.access("tea", MINA, trial=True))["video"]
+    plane = SfuPlane(OnePlace("/livekit", lambda: ""), KEY, SECRET)
+    video = _claims(await plane.access("tea", MINA, trial=True))["video"]
     assert (video["room"], video["hidden"], video["canPublish"]) == (TRIAL_ROOM, True, False)
 
 
 async def test_an_sfu_that_is_away_is_unavailable_and_no_crash() -> None:
     async with served(KEYS) as server:
         url = server.url
-    plane = SfuPlane(url, lambda: url, KEY, SECRET)
+    plane = SfuPlane(OnePlace(url, lambda: url), KEY, SECRET)
     with pytest.raises(Unavailable) as unavailable:
         await plane.present("tea")
     assert unavailable.value.code is ErrorCode.SFU_UNREACHABLE
@@ -118,7 +118,7 @@ async def test_an_sfu_that_is_away_is_unavailable_and_no_crash() -> None:
 
 
 async def test_a_webhook_is_believed_by_its_signature_alone() -> None:
-    plane = SfuPlane("/livekit", lambda: "", KEY, SECRET)
+    plane = SfuPlane(OnePlace("/livekit", lambda: ""), KEY, SECRET)
     assert plane.room_of('{"event": "participant_joined", "room": {"name": "tea"}}', "") is None
 
 

@@ -17,6 +17,7 @@ from moim.meeting.topology import (
     ChoosePlane,
     GiveUp,
     Ready,
+    Relocate,
     ReportWays,
     Settle,
     StayReason,
@@ -41,6 +42,11 @@ def next_plane(room: World) -> Plane | None:
 def plane(room: World) -> Plane:
     assert room.room.meeting is not None
     return room.room.meeting.plane
+
+
+def moving(room: World) -> tuple[Plane, int] | None:
+    found = room.room.meeting.move if room.room.meeting is not None else None
+    return (found.to, found.epoch) if found is not None else None
 
 
 def move(room: World, to: Plane) -> int:
@@ -167,6 +173,44 @@ def test_who_has_no_way_says_so_and_is_not_asked_again() -> None:
     assert seat is not None
     assert seat.sfu is False
     assert next_plane(room) is None
+
+
+def test_a_meeting_whose_sfu_is_another_one_moves_there_and_is_on_the_sfu_all_the_while() -> None:
+    room = world(*ALL)
+    move_all(room, Plane.SFU)
+    before = room.room.epoch
+    room.do(SYSTEM, Relocate())
+    assert plane(room) is Plane.SFU
+    assert moving(room) == (Plane.SFU, before + 1)
+    for who in ALL:
+        room.do(who, Ready(epoch=before + 1))
+    room.do(SYSTEM, Settle(epoch=before + 1, connected=ALL))
+    assert room.room.meeting is not None
+    assert room.room.meeting.epoch == before + 1
+    assert moving(room) is None
+    assert next_plane(room) is None
+
+
+def test_a_move_to_an_sfu_that_is_no_more_begins_anew() -> None:
+    room = world(*ALL)
+    first = move(room, Plane.SFU)
+    room.do(MINA, Ready(epoch=first))
+    room.do(SYSTEM, Relocate())
+    assert room.room.meeting is not None
+    assert room.room.meeting.move is not None
+    assert (room.room.meeting.move.epoch, room.room.meeting.move.ready) == (first + 1, ())
+
+
+def test_a_meeting_on_the_mesh_or_on_its_way_there_needs_no_sfu() -> None:
+    room = world(*ALL)
+    room.do(SYSTEM, Relocate())
+    assert moving(room) is None
+    move_all(room, Plane.SFU)
+    room.do(JUN, Leave())
+    room.do(SORA, Leave())
+    back = move(room, Plane.MESH)
+    room.do(SYSTEM, Relocate())
+    assert moving(room) == (Plane.MESH, back)
 
 
 def test_what_belongs_to_another_move_changes_nothing() -> None:

@@ -57,13 +57,14 @@ async def _elsewhere(settings: Settings, url: str) -> Finding:
     key, secret = settings.livekit_api_key, settings.livekit_api_secret
     host = urlsplit(url).netloc
     try:
+        from moim.media.places import OnePlace
         from moim.media.sfu import SfuPlane
     except ModuleNotFoundError:
         words = "moim cannot speak to a LiveKit server: `pip install 'moim[sfu]'`."
         return Finding(BAD, WHAT, words)
     assert key is not None  # noqa: S101 - the settings demand both
     assert secret is not None  # noqa: S101
-    plane = SfuPlane(url, lambda: url, key, secret.get_secret_value())
+    plane = SfuPlane(OnePlace(url, lambda: url), key, secret.get_secret_value())
     try:
         async with asyncio.timeout(PATIENCE_S):
             await plane.present(NOBODY)

@@ -24,13 +24,24 @@ from moim.meeting.ids import Plane as PlaneName
 from moim.meeting.membership import LeaveReason, MeetingEnded, ParticipantLeft
 from moim.meeting.model import Participant, Room
 from moim.meeting.text import clean_name
-from moim.meeting.topology import Begin, Due, MoveFailed, Settle, WaysReported, due
+from moim.meeting.topology import (
+    Begin,
+    Due,
+    MoveBegun,
+    MoveFailed,
+    Relocate,
+    Settle,
+    WaysReported,
+    due,
+)
 from moim.meeting.tracks import TrackMuted
 from moim.meeting.visitors import Arrive, Depart, Show, identity_of
 
 LOOK_S = 3.0
 """How often it is looked who is on the SFU, besides when a webhook says that something happened."""
 AGAIN_S = 1.0
+RELOCATION_S = 8.0
+"""So long who came with a LiveKit client may take to come back when the SFU is another one."""
 _log = structlog.get_logger("moim.live")
 
 Submit = Callable[[Identity, CommandId, Command], "asyncio.Future[Answer | MoimError]"]
@@ -51,6 +62,9 @@ class Planes:
         self._due: Due | None = None
         self._timer: Timer | None = None
         self._looking: Timer | None = None
+        self._relocating: Timer | None = None
+        self._relocated_ms: int | None = None
+        """When the meeting began to move from one SFU to another."""
         self._entries: dict[Identity, Entry] = {}
         """What the SFU was told of each seat."""
         self._brought: dict[str, Present] = {}
@@ -62,10 +76,10 @@ class Planes:
         self._warned = False
         """That somebody cannot reach the SFU is said once to whoever runs it."""
 
-    def access(self, room: Room, identity: Identity, *, trial: bool) -> Access:
-        """The way to the SFU for a seat. Raises: `sfu_missing`, `not_present`."""
+    async def access(self, room: Room, identity: Identity, *, trial: bool) -> Access:
+        """The way to the SFU for a seat. Raises: `sfu_missing`, `not_present`; Unavailable."""
         entry = self._entry(room, room.present(identity))
-        return self._plane.access(room.slug, entry, trial=trial)
+        return await self._plane.access(room.slug, entry, trial=trial)
 
     def follow(self, room: Room, placed: Iterable[Placed] = ()) -> None:
         """Do what follows from the room as it is, and from what has just happened."""
@@ -85,12 +99,29 @@ class Planes:
     async def stop(self) -> None:
         """Leave what is under way."""
         self._stopped = True
-        for timer in (self._timer, self._looking):
+        for timer in (self._timer, self._looking, self._relocating):
             if timer is not None:
                 timer.cancel()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+
+    def relocate(self, place: int) -> None:
+        """The room's SFU is another one since that epoch of its place: who is on it moves there."""
+        if self._stopped:
+            return
+        command_id = CommandId(f"plane-relocate-{place}")
+        try:
+            reply = self._submit(SYSTEM, command_id, Relocate())
+        except Unavailable:
+            self._relocating = self._clock.later(AGAIN_S, lambda: self.relocate(place))
+            return
+
+        def answered(reply: "asyncio.Future[Answer | MoimError]") -> None:
+            if isinstance(reply.result(), Unavailable) and not self._stopped:
+                self._relocating = self._clock.later(AGAIN_S, lambda: self.relocate(place))
+
+        reply.add_done_callback(answered)
 
     def look(self) -> None:
         """Something has happened on the SFU: look now."""
@@ -157,6 +188,8 @@ class Planes:
                 seat = room.find(identity)
                 if seat is not None and _on_sfu(room):
                     self._start(self._plane.mute(room.slug, _called(seat), source))
+            case MoveBegun(to=PlaneName.SFU) if before is not None and _carries(before):
+                self._relocated_ms = self._clock.now_ms()
             case MeetingEnded():
                 self._start(self._plane.close(room.slug))
             case MoveFailed(reason=why):
@@ -194,10 +227,16 @@ class Planes:
                 return
             there = {one.identity: one for one in await self._plane.present(room.slug)}
             for seat in room.participants:
-                if seat.livekit is not None and seat.livekit not in there:
+                if seat.livekit is not None and seat.livekit not in there and not self._on_the_way:
                     self._say(f"gone-{seat.sid}", Depart(identity=seat.identity))
             for one in there.values():
                 await self._meet(one)
+
+    @property
+    def _on_the_way(self) -> bool:
+        """Whether who came with a LiveKit client may be between two SFUs."""
+        since_ms = self._relocated_ms
+        return since_ms is not None and self._clock.now_ms() - since_ms < 1000 * RELOCATION_S
 
     async def _meet(self, one: Present) -> None:
         """Seat who is there and has no seat, or put them out; and see what they publish."""
@@ -282,6 +321,11 @@ def _on_sfu(room: Room) -> bool:
         return False
     moving = meeting.move is not None and meeting.move.to is PlaneName.SFU
     return moving or meeting.plane is PlaneName.SFU
+
+
+def _carries(room: Room) -> bool:
+    """Whether the SFU carries the meeting, and not only soon."""
+    return room.meeting is not None and room.meeting.plane is PlaneName.SFU
 
 
 def _called(seat: Participant) -> str:

@@ -298,7 +298,7 @@ class LiveRoom:
             case RefreshIce():
                 return Answer(room.seq)  # the door adds what it holds for
             case AskAccess(trial=trial):
-                access = self.planes.access(room, connection.identity, trial=trial)
+                access = await self.planes.access(room, connection.identity, trial=trial)
                 return Answer(room.seq, {"access": asdict(access)})
             case History() | Search() | Revisions():
                 reader = Reader(self._tools.messages, self._tools.journal)

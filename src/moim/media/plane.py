@@ -50,13 +50,13 @@ class Present:
 
 
 class Plane(Protocol):
-    """Rooms are named by their slug. All but `access` raise Unavailable (`sfu_unreachable`)."""
+    """Rooms are named by their slug. All of it raises Unavailable (`sfu_unreachable`)."""
 
     @property
     def available(self) -> bool:
         """Whether meetings may move to it."""
 
-    def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:
+    async def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:
         """The way in; with `trial` it leads to a place where nobody is seen or heard.
 
         Raises: `sfu_missing`.
@@ -83,7 +83,7 @@ class Mesh:
 
     available = False
 
-    def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:  # noqa: ARG002
+    async def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:  # noqa: ARG002
         raise Refused(ErrorCode.SFU_MISSING)
 
     async def present(self, room: str) -> tuple[Present, ...]:  # noqa: ARG002

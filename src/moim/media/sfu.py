@@ -23,6 +23,7 @@ from livekit.protocol.room import (
     UpdateParticipantRequest,
 )
 
+from moim.media.places import Places
 from moim.media.plane import Access, Entry, Present
 from moim.meeting.errors import ErrorCode, Unavailable
 from moim.meeting.ids import Source
@@ -43,13 +44,12 @@ T = TypeVar("T")
 
 
 class SfuPlane:
-    """One SFU. `api_url` is where its server API is, `url` where browsers are sent."""
+    """The SFU, or several that share a key: `places` says which one a room is on."""
 
     available = True
 
-    def __init__(self, url: str, api_url: Callable[[], str], key: str, secret: str) -> None:
-        self._url = url
-        self._api_url = api_url
+    def __init__(self, places: Places, key: str, secret: str) -> None:
+        self._places = places
         self._key = key
         self._secret = secret
         self._session: aiohttp.ClientSession | None = None
@@ -63,7 +63,8 @@ class SfuPlane:
             await self._session.close()
             self._session = None
 
-    def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:
+    async def access(self, room: str, entry: Entry, *, trial: bool = False) -> Access:
+        where = self._places.here if trial else await self._places.place(room)
         grants = VideoGrants(
             room_join=True,
             room=TRIAL_ROOM if trial else room,
@@ -82,7 +83,7 @@ class SfuPlane:
             .with_ttl(TOKEN_LIFETIME)
         )
         since_s = self._since_s.get((room, entry.identity), 0)
-        return Access(self._url, self._not_before(token.to_jwt(), since_s))
+        return Access(where.url, self._not_before(token.to_jwt(), since_s))
 
     async def present(self, room: str) -> tuple[Present, ...]:
         return tuple(
@@ -104,7 +105,7 @@ class SfuPlane:
         self._since_s = {whom: since for whom, since in self._since_s.items() if since > now_s}
         self._since_s[room, identity] = now_s + 1
         whom = RoomParticipantIdentity(room=room, identity=identity, revoke_token_ts=now_s + 1)
-        await self._ask(self._rooms.remove_participant(whom), missing=None)
+        await self._tell(room, lambda rooms: rooms.remove_participant(whom))
 
     async def mute(self, room: str, identity: str, source: Source) -> None:
         for person in await self._people(room):
@@ -112,14 +113,15 @@ class SfuPlane:
                 continue
             for track in person.tracks:
                 if SOURCES.get(track.source) is source and not track.muted:
-                    wish = MuteRoomTrackRequest(
-                        room=room, identity=identity, track_sid=track.sid, muted=True
-                    )
-                    await self._ask(self._rooms.mute_published_track(wish), missing=None)
+                    await self._silence(room, identity, track.sid)
+
+    async def _silence(self, room: str, identity: str, track_sid: str) -> None:
+        wish = MuteRoomTrackRequest(room=room, identity=identity, track_sid=track_sid, muted=True)
+        await self._tell(room, lambda rooms: rooms.mute_published_track(wish))
 
     async def update(self, room: str, entry: Entry) -> None:
         whom = RoomParticipantIdentity(room=room, identity=entry.identity)
-        there = await self._ask(self._rooms.get_participant(whom), missing=None)
+        there = await self._tell(room, lambda rooms: rooms.get_participant(whom))
         if there is None:
             return
         # What else they may (an agent, who only listens) is theirs by their token.
@@ -135,10 +137,10 @@ class SfuPlane:
             permission=permission,
             attributes=dict(entry.attributes),
         )
-        await self._ask(self._rooms.update_participant(wish), missing=None)
+        await self._tell(room, lambda rooms: rooms.update_participant(wish))
 
     async def close(self, room: str) -> None:
-        await self._ask(self._rooms.delete_room(DeleteRoomRequest(room=room)), missing=None)
+        await self._tell(room, lambda rooms: rooms.delete_room(DeleteRoomRequest(room=room)))
 
     def room_of(self, body: str, token: str) -> str | None:
         """The room that a webhook is about; None when it is not from the SFU."""
@@ -155,26 +157,25 @@ class SfuPlane:
             return token
         return jwt.encode({**claims, "nbf": since_s}, self._secret, algorithm="HS256")
 
-    @property
-    def _rooms(self) -> RoomService:
+    async def _people(self, room: str) -> list[ParticipantInfo]:
+        wish = ListParticipantsRequest(room=room)
+        found = await self._tell(room, lambda rooms: rooms.list_participants(wish))
+        return list(found.participants) if found is not None else []
+
+    async def _tell(self, room: str, asking: Callable[[RoomService], Awaitable[T]]) -> T | None:
+        """Ask the SFU that a room is on; None for what is not there. Raises: Unavailable."""
+        where = await self._places.find(room)
+        if where is None:
+            return None
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
             self._session = aiohttp.ClientSession(timeout=timeout)
-        return RoomService(self._session, self._api_url(), self._key, self._secret, failover=False)
-
-    async def _people(self, room: str) -> list[ParticipantInfo]:
-        found = await self._ask(
-            self._rooms.list_participants(ListParticipantsRequest(room=room)), missing=None
-        )
-        return list(found.participants) if found is not None else []
-
-    async def _ask(self, asking: Awaitable[T], *, missing: T | None) -> T | None:
-        """`missing` stands for what is not there. Raises: Unavailable."""
+        key = (self._key, self._secret)
         try:
-            return await asking
+            return await asking(RoomService(self._session, where.api_url, *key, failover=False))
         except ServerError as error:
             if error.code == "not_found":
-                return missing
+                return None
             raise Unavailable(ErrorCode.SFU_UNREACHABLE, f"the SFU said {error.code}") from error
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unavailable(ErrorCode.SFU_UNREACHABLE, type(error).__name__) from error

@@ -12,6 +12,7 @@ The rules in prose:
   for the number of people alone.
 - A room whose hosts chose the SFU begins there: nobody learns anybody's address.
 - A host's choice needs no reason, and each move has an epoch of its own.
+- When the room's SFU is another server's from now on, it moves from the one to the other just so.
 """
 
 from collections.abc import Iterable
@@ -97,6 +98,13 @@ class Settle(Command):
     """Nobody waits for the others: they find the plane when they are back."""
 
 
+class Relocate(Command):
+    """The room's SFU is another one: whoever is on it, or on the way to it, opens the new one."""
+
+    name_on_wire: ClassVar[str] = "plane.relocate"
+    internal: ClassVar[bool] = True
+
+
 class PlaneChosen(Event):
     """The hosts want the media of this room to travel so."""
 
@@ -147,7 +155,15 @@ class MoveFailed(Event):
     reason: StayReason
 
 
-COMMANDS: tuple[type[Command], ...] = (ChoosePlane, ReportWays, Ready, GiveUp, Begin, Settle)
+COMMANDS: tuple[type[Command], ...] = (
+    ChoosePlane,
+    ReportWays,
+    Ready,
+    GiveUp,
+    Begin,
+    Settle,
+    Relocate,
+)
 EVENTS: tuple[type[Event], ...] = (
     PlaneChosen,
     WaysReported,
@@ -251,6 +267,8 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
             return () if to is meeting.plane else (MoveBegun(to=to, epoch=epoch),)
         case Settle():
             return _settle(room, command)
+        case Relocate():
+            return _relocate(room)
         case _:
             raise AssertionError(f"not a command of topology: {command!r}")
 
@@ -278,6 +296,17 @@ def _settle(room: Room, settle: Settle) -> Iterable[Event]:
         failed = MoveFailed(epoch=move.epoch, identity=late[0], reason=StayReason.LATE)
         return (failed,)
     return (MoveDone(plane=move.to, epoch=move.epoch),)
+
+
+def _relocate(room: Room) -> Iterable[Event]:
+    meeting = room.meeting
+    move = meeting.move if meeting is not None else None
+    # Who is on the way to the mesh goes on: it needs no SFU.
+    if meeting is None or Plane.SFU is not (meeting.plane if move is None else move.to):
+        return
+    if move is not None:
+        yield MoveFailed(epoch=move.epoch, identity=None, reason=StayReason.FAILED)
+    yield MoveBegun(to=Plane.SFU, epoch=room.epoch + 1)
 
 
 # -------------------------------------------------------------------------------------- folding

@@ -96,6 +96,12 @@ class Hub:
         for room in list(self.rooms.values()):
             room.close(DisconnectReason.SERVER_SHUTDOWN, LeaveRequest.RECONNECT)
 
+    def send_back(self, name: str) -> None:
+        """End a room that is on another server now: its clients connect anew, and are led there."""
+        room = self.rooms.get(name)
+        if room is not None:
+            room.close(DisconnectReason.MIGRATION, LeaveRequest.RECONNECT)
+
     def ask_stats(self, tell: Callable[[dict[str, int]], None]) -> None:
         """Ask the engine for its counters."""
         request = next(self.world.requests)

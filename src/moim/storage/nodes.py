@@ -141,11 +141,15 @@ class Nodes:
         return node.c.seen_ms >= self._now() - 1000 * DEAD_S
 
     def _now(self) -> ColumnElement[Any]:
-        """Unix milliseconds by the database's clock."""
-        if self._database.sqlite:
-            since_1970 = func.julianday("now") - 2440587.5
-            return cast(since_1970 * 86_400_000, BigInteger)
-        return cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
+        return now_of(self._database)
+
+
+def now_of(database: Database) -> ColumnElement[Any]:
+    """Unix milliseconds by the database's clock."""
+    if database.sqlite:
+        since_1970 = func.julianday("now") - 2440587.5
+        return cast(since_1970 * 86_400_000, BigInteger)
+    return cast(func.extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 
 
 def _handfuls(rooms: Sequence[RoomId]) -> list[Sequence[RoomId]]:

@@ -164,3 +164,23 @@ holder = Table(
     Column("node_id", String(64), nullable=False, index=True),
     Column("tab", String(64), nullable=False),
 )
+
+# The servers that have an SFU of their own: where browsers and where other servers reach it.
+sfu = Table(
+    "sfu",
+    metadata,
+    Column("node_id", String(64), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("api_url", Text, nullable=False),
+    Column("draining", Boolean, nullable=False),
+    Column("seen_ms", BigInteger, nullable=False),
+)
+
+# On which of them a room's media are; the epoch grows with each change of hands.
+place = Table(
+    "place",
+    metadata,
+    Column("room", String(256), primary_key=True),
+    Column("node_id", String(64), nullable=False, index=True),
+    Column("epoch", BigInteger, nullable=False),
+)

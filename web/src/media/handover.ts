@@ -9,6 +9,8 @@
  *     moved    everybody is ready: the old plane is closed, a moment later for what is in flight
  *     stayed   somebody was not: everything is as before
  *
+ * From one SFU to another it is the same: each is a session of its own.
+ *
  * A track keeps its identity, its source and its mute through all of it.
  */
 import { Emitter, type Handler } from "./events";
@@ -37,6 +39,8 @@ export interface OpenedSession extends MediaSession {
   /** Resolves when there is a way. @throws when there is none. */
   open?(): Promise<void>;
   setEpoch?(epoch: number): void;
+  /** Another session on the same plane opens, and takes over unless it is given up. */
+  leave?(leaving: boolean): void;
 }
 
 /** What the room says of the meeting's planes. */
@@ -128,6 +132,7 @@ export class MovingSession implements MediaSession {
     }
     if (move !== null) this.begin(move.to, move.epoch);
     else if (this.carrier.epoch !== epoch) this.begin(plane, epoch);
+    else if (this.next === null) this.carrier.session.leave?.(false);
   }
 
   private begin(plane: PlaneName, epoch: number): void {
@@ -135,6 +140,7 @@ export class MovingSession implements MediaSession {
     this.opening = epoch;
     this.begun_ms = performance.now();
     this.told = false;
+    if (plane === this.carrier.plane) this.carrier.session.leave?.(true);
     void this.open(plane, epoch).catch(() => {
       if (this.opening === epoch) this.options.giveUp(epoch, "failed");
     });

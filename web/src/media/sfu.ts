@@ -163,6 +163,11 @@ export class SfuSession implements MediaSession {
     return this.line.keep();
   }
 
+  /** Another session on an SFU opens beside this one, and takes over unless it is given up. */
+  leave(leaving: boolean): void {
+    this.line.leave(leaving);
+  }
+
   get data(): DataPort {
     return this.channels;
   }

@@ -36,6 +36,7 @@ export class SfuLine {
   /** Connected anew: what was published is not there any more. */
   onfresh: (() => void) | null = null;
   private closed = false;
+  private leaving = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -63,6 +64,7 @@ export class SfuLine {
   /** The first attempt; later ones go on by themselves. @throws when there is no way. */
   async open(): Promise<void> {
     const { url, token } = await this.access();
+    if (this.leaving) throw new Error("another session takes over");
     await this.room.connect(absolute(url), token, {
       autoSubscribe: true,
       maxRetries: 0,
@@ -89,6 +91,17 @@ export class SfuLine {
     }
   }
 
+  /**
+   * Another session is about to take over under the same name: what breaks from now on is not
+   * mended, since whoever connects last puts the other one out.
+   */
+  leave(leaving: boolean): void {
+    if (this.leaving === leaving) return;
+    this.leaving = leaving;
+    if (leaving) clearTimeout(this.timer);
+    else if (!this.closed && this.state !== "connected") this.again();
+  }
+
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
@@ -97,6 +110,7 @@ export class SfuLine {
 
   private again(): void {
     clearTimeout(this.timer);
+    if (this.leaving) return;
     this.timer = setTimeout(() => void this.keep(), AGAIN_MS);
   }
 

@@ -1,0 +1,240 @@
+"""The SFU rooms of this server among several: which are here, and what becomes of the others'.
+
+Twice a second it says that its SFU lives, closes the rooms that are not its own any more (it slept,
+and another server took them), and takes those of a server that is dead or about to stop. Who takes
+a room tells the meeting, which moves there as it moves between the planes: make before break.
+
+A server judges others only while it writes itself: one that could not, because it slept or because
+the database was away, first gives them time to be heard again.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from typing import Final, Protocol
+
+import structlog
+
+from moim.media.places import Where
+from moim.meeting.errors import ErrorCode, MoimError, Unavailable
+from moim.meeting.visitors import identity_of
+from moim.storage.database import Conflict
+from moim.storage.places import DEAD_S, Health, Placement, Places
+
+EVERY_S: Final = 0.5
+GAP_S: Final = 1.5
+"""So long between two words of its own, and this server does not know how the others are."""
+STEADY_S: Final = 2.0
+"""After such a gap it waits so long."""
+UNUSED_S: Final = 20.0
+"""A room that nobody entered by then, or that ended, is given up."""
+DRAIN_S: Final = 10.0
+_LOOK_S: Final = 0.1
+_RARELY: Final = 20
+_TRIES: Final = 3
+_log = structlog.get_logger("moim.live")
+
+Tell = Callable[[str, int], Awaitable[None]]
+"""A room, by its slug, is here from now on, with that epoch: its meeting is to follow."""
+
+
+class OwnRooms(Protocol):
+    """The SFU of this server."""
+
+    @property
+    def api_url(self) -> str:
+        """Where this server finds its API."""
+
+    def names(self) -> Collection[str]:
+        """The rooms that are open on it."""
+
+    def identities(self, room: str) -> Collection[str]:
+        """Who is in one of them."""
+
+    def send_back(self, room: str) -> None:
+        """Close a room, and tell everybody in it to connect anew."""
+
+
+class Placing:
+    """`moim.media.places.Places` of several servers."""
+
+    def __init__(
+        self,
+        rows: Places,
+        sfu: OwnRooms,
+        url: str,
+        api_url: str,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rows = rows
+        self._sfu = sfu
+        self._url = url
+        self._api_url = api_url
+        self._now_s = now_s
+        self._held: dict[str, tuple[int, float]] = {}
+        """The rooms that are here: the epoch, and since when, by this process's clock."""
+        self._tell: Tell | None = None
+        self._draining = False
+        self._beat_at = float("-inf")
+        self._steady_since = float("inf")
+        self._telling: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def watching(self, tell: Tell) -> AsyncIterator[None]:
+        """Work for as long as the block lasts, then say that this SFU is gone."""
+        self._tell = tell
+        task = asyncio.create_task(self._watch(), name="placing")
+        try:
+            yield
+        finally:
+            for one in (task, *self._telling):
+                one.cancel()
+            await asyncio.gather(task, *self._telling, return_exceptions=True)
+            with suppress(Unavailable):
+                await self._rows.leave()
+
+    # Places
+
+    @property
+    def here(self) -> Where:
+        return Where(self._url, self._sfu.api_url)
+
+    async def find(self, room: str) -> Where | None:
+        found = await self._rows.find(room)
+        return None if found is None or found.health is Health.DEAD else self._where(found)
+
+    async def place(self, room: str) -> Where:
+        for _ in range(_TRIES):
+            found = await self._rows.find(room)
+            if found is not None and (found.node == self._rows.me or not self._may_take(found)):
+                if found.health is Health.DEAD and found.node != self._rows.me:
+                    break
+                return self._where(found)
+            if self._draining:
+                break
+            if await self._take(room, found):
+                return self.here
+        raise Unavailable(ErrorCode.SFU_UNREACHABLE, "the room's server does not answer")
+
+    def holds(self, room: str) -> bool:
+        """Whether a room is here, as far as this server knows without asking."""
+        fresh = self._now_s() - self._beat_at < DEAD_S
+        return room in self._held and fresh and not self._draining
+
+    def _where(self, found: Placement) -> Where:
+        return self.here if found.node == self._rows.me else Where(found.url, found.api_url)
+
+    def _may_take(self, found: Placement) -> bool:
+        steady = self._now_s() - self._steady_since >= STEADY_S
+        return found.health is Health.DRAINING or (found.health is Health.DEAD and steady)
+
+    async def _take(self, room: str, before: Placement | None) -> bool:
+        epoch = await self._rows.take(room, before)
+        if epoch is None:
+            return False
+        self._held[room] = (epoch, self._now_s())
+        if before is not None:
+            _log.info("sfu_room_taken", cause=before.health.value, epoch=epoch)
+            self._move(room, epoch)
+        return True
+
+    def _move(self, room: str, epoch: int) -> None:
+        assert self._tell is not None  # noqa: S101 - rooms change hands while `watching`
+        tell = self._tell
+
+        async def follow() -> None:
+            try:
+                await tell(room, epoch)
+            except MoimError as error:  # no room of moim's: its clients come back by themselves
+                _log.info("sfu_room_not_followed", code=error.code.value)
+            except Exception:
+                _log.exception("sfu_room_not_followed")
+
+        task = asyncio.create_task(follow())
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    # Watching
+
+    async def _watch(self) -> None:
+        looks = 0
+        away = False
+        while True:
+            try:
+                await self.look()
+                if looks % _RARELY == 0:
+                    await self._rows.forget_the_dead()
+                away = False
+            except Conflict:
+                pass  # another server wrote at this moment: look again
+            except Unavailable as error:
+                if not away:
+                    _log.warning("sfu_places_away", cause=str(error))
+                away = True
+            except Exception:
+                # the supervisor of this task: without it this SFU would soon be taken for dead
+                _log.exception("placing_broke")
+            looks += 1
+            await asyncio.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """Once: say that this SFU lives, give up what is not its own, take what nobody has.
+
+        Raises: Unavailable, Conflict.
+        """
+        await self._beat()
+        await self._give_up()
+        if not self._draining:
+            await self._take_over()
+
+    async def _beat(self) -> None:
+        await self._rows.beat(self._url, self._api_url, draining=self._draining)
+        now = self._now_s()
+        if now - self._beat_at > GAP_S:
+            self._steady_since = now
+        self._beat_at = now
+
+    async def _give_up(self) -> None:
+        """Close what is not here any more; let go of what nobody uses."""
+        held = dict(self._held)
+        if not held:
+            return
+        mine = await self._rows.mine()
+        for room, (epoch, since) in held.items():
+            if mine.get(room) != epoch:
+                if self._draining:
+                    continue  # it has gone on purpose, and closes when its people have followed
+                if self._held.get(room) == (epoch, since):
+                    del self._held[room]
+                    _log.warning("sfu_room_lost", epoch=epoch)
+                    self._sfu.send_back(room)
+            elif room not in self._sfu.names() and self._now_s() - since > UNUSED_S:
+                del self._held[room]
+                await self._rows.release(room, epoch)
+
+    async def _take_over(self) -> None:
+        for orphan in await self._rows.orphans():
+            if self._may_take(orphan):
+                await self._take(orphan.room, orphan)
+
+    # Stopping
+
+    async def drain(self) -> None:
+        """Let the others take the rooms, and wait, not for ever, until moim's own clients have
+        followed; who came with a LiveKit client is then told to come back."""
+        self._draining = True
+        with suppress(Unavailable, Conflict):
+            if self._held and await self._rows.others():
+                await self._beat()
+                deadline = self._now_s() + DRAIN_S
+                while self._people() and self._now_s() < deadline:  # noqa: ASYNC110 - the SFU's
+                    await asyncio.sleep(_LOOK_S)
+        for room in tuple(self._sfu.names()):
+            self._sfu.send_back(room)
+
+    def _people(self) -> bool:
+        """Whether somebody of moim's own is still in a room here."""
+        return any(
+            identity_of(one) == one for room in self._held for one in self._sfu.identities(room)
+        )
