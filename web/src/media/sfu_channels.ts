@@ -155,7 +155,11 @@ export class SfuChannels {
         sent.push(this.packet(this.to, STREAM_LABEL, packet, false));
         at += PIECE_BYTES;
       } while (at < bytes.length);
-      await Promise.all(sent);
+      try {
+        await Promise.all(sent);
+      } catch {
+        channel.lose(); // A stream with a hole is none: it is begun anew.
+      }
     };
     const channel = new SfuChannel(STREAM_LABEL, put, () => all.delete(number));
     all.set(number, channel);

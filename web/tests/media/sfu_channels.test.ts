@@ -7,10 +7,12 @@ function ends() {
   const ports = { mina: new DataChannels(() => undefined), jun: new DataChannels(() => undefined) };
   const lines: Record<string, SfuChannels> = {};
   let way: Promise<void> = Promise.resolve();
+  const trouble = { away: false };
   const end = (self: "mina" | "jun", other: "mina" | "jun"): void => {
     const line = new SfuChannels(
       other,
       (_to, topic, data) => {
+        if (trouble.away) return Promise.reject(new Error("away"));
         way = way.then(() => lines[other]?.received(topic, data));
         return way;
       },
@@ -25,7 +27,7 @@ function ends() {
   };
   end("mina", "jun");
   end("jun", "mina");
-  return { ...ports, lines, settled: () => way };
+  return { ...ports, lines, trouble, settled: () => way };
 }
 
 describe("data channels through an SFU", () => {
@@ -98,5 +100,17 @@ describe("data channels through an SFU", () => {
     for (const bytes of [[], [0, 0, 0], [1, 0, 0, 0, 0, 9, 1], [0, 1, 0, 0, 0, 9, 65]]) {
       expect(() => lines["jun"]?.received("moim.bytes", Uint8Array.from(bytes))).not.toThrow();
     }
+  });
+
+  test("a stream that lost a packet is over, and its sender is told", async () => {
+    const { mina, jun, trouble, settled } = ends();
+    jun.onStream("file", () => true);
+    const sink = mina.openStream("file", "jun", {});
+    await settled();
+    trouble.away = true;
+    await sink.write(new Uint8Array(1024));
+    trouble.away = false;
+    await expect(sink.finish({})).rejects.toThrow("closed");
+    expect(sink.open).toBe(false);
   });
 });

@@ -3,7 +3,11 @@ import type { VaultAnswer, VaultRequest } from "./vault.worker.ts";
 
 const ROOT = "moim-files";
 const LOCK = "moim.files.";
-const BLOCK_BYTES = 1024 * 1024;
+/**
+ * With what `streams.ts` tells late, far below the smallest window (a mebibyte): a sender that waits
+ * to hear of bytes that wait here for a full block would wait for good.
+ */
+const BLOCK_BYTES = 256 * 1024;
 /** What comes slowly is put away, and told to its sender, in smaller blocks. */
 const PATIENCE_MS = 500;
 
@@ -26,7 +30,7 @@ export class Vault {
   readonly #spare: ArrayBuffer[] = [];
   #block: Uint8Array<ArrayBuffer> | null = null;
   #filled = 0;
-  #flushed_ms = performance.now();
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(folder: string, name: string, events: VaultEvents) {
     this.#worker.onmessage = ({ data }: MessageEvent<VaultAnswer>) => {
@@ -57,7 +61,7 @@ export class Vault {
       rest = rest.subarray(some.length);
       if (this.#filled === BLOCK_BYTES) this.#flush();
     }
-    if (performance.now() - this.#flushed_ms > PATIENCE_MS) this.#flush();
+    if (this.#filled > 0) this.#timer ??= setTimeout(() => this.#flush(), PATIENCE_MS);
   }
 
   /** Nothing more comes for now: what has come is put away all the same. */
@@ -71,11 +75,13 @@ export class Vault {
   }
 
   close(): void {
+    clearTimeout(this.#timer);
     this.#worker.terminate();
   }
 
   #flush(): void {
-    this.#flushed_ms = performance.now();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const buffer = this.#block?.buffer;
     if (!buffer || this.#filled === 0) return;
     this.#ask({ do: "block", buffer, bytes: this.#filled }, [buffer]);
