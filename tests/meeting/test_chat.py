@@ -172,9 +172,26 @@ def test_a_private_message_is_no_message_of_the_room(whose: int) -> None:
         chat.DeleteMessage(seq=seq),
         chat.EditMessage(seq=seq, text="changed"),
         chat.React(seq=seq, reaction="👍"),
+        chat.SendMessage(text="what did you say?", reply_to=seq),
         private.SendPrivate(to=JUN, text="what did you say?", reply_to=seq),
     ):
         assert refusal(world, MINA, command) is ErrorCode.MESSAGE_UNKNOWN
+
+
+def test_a_reply_is_to_a_message_of_the_room_however_old_or_deleted() -> None:
+    world = World().join(MINA, JUN)
+    joined, seq = world.room.seq, said(world)
+    for n in range(MESSAGES_HELD):
+        said(world, f"number {n}")
+    assert not any(one.seq == seq for one in chat.chat.of(world.room).messages)
+    reply = chat.SendMessage(text="this one", reply_to=seq)
+    (before,) = world.do(JUN, reply)
+    world.do(MINA, chat.DeleteMessage(seq=seq))
+    (after,) = world.do(JUN, reply)
+    assert [dump_event(one.event)["reply_to"] for one in (before, after)] == [seq, seq]
+    for unknown in (joined, world.room.seq + 1):
+        beside = chat.SendMessage(text="which one?", reply_to=unknown)
+        assert refusal(world, JUN, beside) is ErrorCode.MESSAGE_UNKNOWN
 
 
 def test_a_reply_in_private_names_the_copy_of_its_reader() -> None:

@@ -41,6 +41,7 @@ WRONG_STREAM: list[tuple[str, dict[str, Any], str]] = [
     ("private.send", {"to": STRANGER, "text": "psst"}, "participant_unknown"),
     ("private.send", {"to": JUN, "text": "psst"}, "self_target"),
     ("private.send", {"to": SORA, "text": "psst", "reply_to": "THEIRS"}, "message_unknown"),
+    ("chat.send", {"text": "psst", "reply_to": "THEIRS"}, "message_unknown"),
     ("private.delete", {"seq": "THEIRS"}, "message_unknown"),
     ("chat.react", {"seq": "THEIRS", "reaction": "👍"}, "message_unknown"),
     ("chat.edit", {"seq": "THEIRS", "text": "louder"}, "message_unknown"),

@@ -53,6 +53,9 @@ class SendMessage(Command):
     image: SomeFileId | None = None
     mentions: Mentioned = ()
 
+    def about_seq(self) -> int | None:
+        return self.reply_to
+
 
 class EditMessage(Command):
     """Say one's own message differently."""
@@ -195,8 +198,8 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
             author = room.demand(actor, Right.CHAT)
             if not text and file_id is None:
                 raise Refused(ErrorCode.TEXT_EMPTY)
-            if reply_to is not None and reply_to > room.seq:
-                raise Refused(ErrorCode.MESSAGE_UNKNOWN)
+            if reply_to is not None:
+                _demand_said_here(room, reply_to, ctx)
             sent = waiting(room, actor, file_id) if file_id is not None else None
             mentions = _mentions(room, command.mentions)
             return (
@@ -253,6 +256,16 @@ def _mentions(room: Room, mentioned: Mentioned) -> tuple[Mention, ...]:
     if any(identity not in names for identity in mentioned):
         raise Refused(ErrorCode.PARTICIPANT_UNKNOWN)
     return tuple(Mention(identity=i, name=names[i]) for i in dict.fromkeys(mentioned))
+
+
+def _demand_said_here(room: Room, seq: int, ctx: Context) -> None:
+    """Raises: `message_unknown` for what never was a message of the room, a private one too; one
+    that was deleted meanwhile is still replied to."""
+    held_still = any(m.seq == seq for m in chat.of(room).messages)
+    if not held_still and not any(
+        stored.seq == seq and isinstance(stored.event, MessageSent) for stored in ctx.past
+    ):
+        raise Refused(ErrorCode.MESSAGE_UNKNOWN)
 
 
 def _message(room: Room, seq: int, ctx: Context) -> ChatMessage:
