@@ -1,7 +1,8 @@
 """The journal: what happened in each room, in order. What it has taken is never lost.
 
 One `append` is one transaction: the events at their numbers, the projections, and a snapshot now
-and then. An event that scrubs replaces what it is about everywhere in the same transaction.
+and then. An event that scrubs replaces what it is about everywhere in the same transaction, and the
+value of a mini-app goes when another takes its place.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from moim.meeting.errors import ErrorCode, Unavailable
@@ -23,7 +24,7 @@ from moim.meeting.rules import (
     load_room,
     load_stored,
 )
-from moim.storage import messages, rooms
+from moim.storage import app_values, messages, rooms
 from moim.storage.database import Database
 from moim.storage.tables import LAST_SEQ, doomed_file, event, snapshot
 
@@ -60,6 +61,9 @@ class Journal:
             await connection.execute(insert(event), [_row(room.id, entry) for entry in entries])
             stored = [entry.stored for entry in entries]
             await messages.project(connection, room.id, stored)
+            over = await app_values.project(connection, room.id, stored)
+            if over:
+                await _empty(connection, room.id, event.c.seq.in_(over))
             scrubbing = [one for one in stored if one.event.scrubs]
             doomed = [f for one in scrubbing for f in await _scrub(connection, room.id, one)]
             if scrubbing or with_snapshot:
@@ -206,9 +210,19 @@ async def _scrub(connection: AsyncConnection, room: RoomId, scrubbing: Stored) -
     about = scrubbing.event.about_seq()
     if about is None:
         return []
-    query = select(event).where(
-        event.c.room_id == room, or_(event.c.seq == about, event.c.about == about)
-    )
+    olds = await _empty(connection, room, or_(event.c.seq == about, event.c.about == about))
+    files = [file_id for old in olds for file_id in old.event.file_ids()]
+    if files:
+        rows = [{"room_id": room, "file_id": file_id} for file_id in files]
+        await connection.execute(insert(doomed_file), rows)
+    return files
+
+
+async def _empty(
+    connection: AsyncConnection, room: RoomId, which: ColumnElement[bool]
+) -> list[Stored]:
+    """Leave of some events what may stay. Returns them as they were."""
+    query = select(event).where(event.c.room_id == room, which)
     olds = [_stored(row) for row in (await connection.execute(query)).all()]
     scrub = (
         update(event)
@@ -217,11 +231,7 @@ async def _scrub(connection: AsyncConnection, room: RoomId, scrubbing: Stored) -
     )
     changes = [{"old_seq": o.seq, "scrubbed": dump_event(o.event.scrubbed())} for o in olds]
     await connection.execute(scrub, changes)
-    files = [file_id for old in olds for file_id in old.event.file_ids()]
-    if files:
-        rows = [{"room_id": room, "file_id": file_id} for file_id in files]
-        await connection.execute(insert(doomed_file), rows)
-    return files
+    return olds
 
 
 async def _write_snapshot(connection: AsyncConnection, room: Room) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 
 from moim.storage.database import Database, unavailable
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Oldest first. A new migration is named here too; a test compares."""
 HEAD = REVISIONS[-1]
 _MIGRATING = 0x6D6F696D

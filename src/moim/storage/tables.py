@@ -111,6 +111,16 @@ message_gram = Table(
     sqlite_with_rowid=False,
 )
 
+# Which event holds the value of a key that a mini-app has stored.
+app_value = Table(
+    "app_value",
+    metadata,
+    Column("room_id", ForeignKey("room.id"), primary_key=True),
+    Column("app", String(64), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("seq", Integer, nullable=False),
+)
+
 host_link = Table(
     "host_link",
     metadata,

@@ -8,7 +8,7 @@ What its frames say to each other goes from browser to browser and is never told
 """
 
 from collections.abc import Iterable
-from typing import Annotated, ClassVar, Literal, NewType
+from typing import Annotated, ClassVar, Literal, NewType, Self
 
 from pydantic import Field, StringConstraints
 
@@ -96,6 +96,9 @@ class AppStored(Event):
     app: AppId
     key: str
     value: str | None
+
+    def scrubbed(self) -> Self:
+        return self.but(value=None)
 
 
 class MiniApp(Frozen):
