@@ -21,7 +21,6 @@ from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from moim.app import SIGNALS
 from moim.http.errors import status_of
 from moim.http.text import TEXTS
 from moim.live.audience import EVENTS_HELD
@@ -406,8 +405,6 @@ def limits_block() -> str:
         "images of one person waiting to be sent": images.IMAGES_WAITING,
         "files of one room": file.FILES_OF_A_ROOM,
         "events behind which `sync` answers with a snapshot": EVENTS_HELD,
-        "passing commands a second that one connection may send for long": f"{SIGNALS.per_s:g}",
-        "passing commands that one connection may send at once": f"{SIGNALS.burst:g}",
     }
     rows = ["| what | most | setting |", "| --- | --- | --- |"]
     rows += [f"| {what} | {most} | fixed |" for what, most in fixed.items()]
@@ -415,7 +412,10 @@ def limits_block() -> str:
         "max_participants mesh_most grace_s away_grace_s image_max_bytes image_max_pixels "
         "room_images_max_bytes file_max_bytes room_files_max_bytes commands_per_s commands_burst "
         "command_max_bytes app_events_per_s app_events_burst app_event_max_bytes "
-        "app_event_max_depth connections_per_address"
+        "app_event_max_depth app_event_max_parts passing_per_s passing_burst "
+        "address_commands_per_s address_commands_burst connections_per_address "
+        "connections_per_participant queue_max_messages queue_max_bytes head_timeout_s "
+        "poll_timeout_s"
     )
     for field in settings.split():
         what = (Settings.model_fields[field].description or "").rstrip(".")

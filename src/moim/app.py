@@ -31,6 +31,7 @@ from moim.http.links import host_of
 from moim.http.scanning import Scanner
 from moim.http.site import Options
 from moim.http.wiring import add_pages, make_site
+from moim.limits import app_limits, door_limits, engine_limits
 from moim.live.alone import ALONE
 from moim.live.clock import SystemClock
 from moim.live.graces import GraceTimes
@@ -52,9 +53,8 @@ from moim.reception import Reception
 from moim.retention_sweep import RetentionSweep
 from moim.settings import Settings, SettingsError, load_settings, signing_key
 from moim.signalling import apps, socketio
-from moim.signalling.door import Door, DoorLimits, Greeting
+from moim.signalling.door import Door, Greeting
 from moim.signalling.engine import Engine
-from moim.signalling.rates import Rate
 from moim.signalling.websocket import WebSocketDoor
 from moim.storage.database import Database
 from moim.storage.file_parts import FileParts
@@ -78,8 +78,6 @@ NODES = "/n"
 """Below it each of several servers has its own SFU's address, by its name."""
 MOST_ON_A_MESH = 8
 MOST_ON_THE_SFU = 50
-# A mesh of eight sends some hundred candidates at once when a network changes.
-SIGNALS = Rate(per_s=100, burst=600)
 SWEEPS_EVERY_S = 3600
 
 Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
@@ -119,19 +117,15 @@ def create_app(
         identities.identify,
         site.origins.check,
         _greeting(settings, ways or Ways(), _capacity(settings, plane)),
-        _door_limits(settings),
+        door_limits(settings),
     )
     engine = Engine(
-        {
-            socketio.NAMESPACE: settings.command_max_bytes,
-            apps.NAMESPACE: settings.app_event_max_bytes,
-        },
-        settings.connections_per_address,
+        engine_limits(settings),
         apps=cluster.apps if cluster is not None else None,
         sticky=cluster.sticky if cluster is not None else None,
     )
     socketio.SocketIoDoor(engine, door)
-    apps.Apps(engine, door, _app_limits(settings))
+    apps.Apps(engine, door, app_limits(settings))
 
     @asynccontextmanager
     async def running(_: object) -> AsyncIterator[None]:
@@ -419,24 +413,6 @@ def _greeting(settings: Settings, ways: Ways, capacity: int) -> Greeting:
         ice_servers=for_page,
         ice=for_seat,
         now_ms=clock.now_ms,
-    )
-
-
-def _door_limits(settings: Settings) -> DoorLimits:
-    return DoorLimits(
-        commands=Rate(settings.commands_per_s, settings.commands_burst),
-        passing=SIGNALS,
-        connections_per_address=settings.connections_per_address,
-        command_bytes=settings.command_max_bytes,
-    )
-
-
-def _app_limits(settings: Settings) -> apps.AppLimits:
-    return apps.AppLimits(
-        rate=Rate(settings.app_events_per_s, settings.app_events_burst),
-        event_bytes=settings.app_event_max_bytes,
-        depth=settings.app_event_max_depth,
-        connections_per_address=settings.connections_per_address,
     )
 
 

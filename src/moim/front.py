@@ -179,6 +179,7 @@ async def open_plain_port(
         answers=front.answers if front else {},
         https_port=(public.port or HTTPS_PORT) if public else listeners.port,
         for_good=front.is_public if front else lambda: False,
+        head_s=settings.head_timeout_s,
     )
     loop = asyncio.get_running_loop()
     return [await loop.create_server(port.protocol, sock=one) for one in listeners.plain]

@@ -15,6 +15,11 @@ HEAD_S: Final = 15
 time, which it opens anew when it needs it."""
 
 
+def patient_for(head_s: float) -> "type[PatientHTTP]":
+    """Give the protocol that waits so long for a head."""
+    return type("PatientHTTP", (PatientHTTP,), {"head_s": head_s})
+
+
 class PatientHTTP(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
     """Ends a connection whose request does not begin, or whose head does not end, in time."""
 

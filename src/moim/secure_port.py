@@ -14,25 +14,30 @@ import re
 import ssl
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+if TYPE_CHECKING:
+    from moim.patience import PatientHTTP
+
 TLS_HANDSHAKE: Final = 22
-PATIENCE_S: Final = 15
 MAX_HEAD_BYTES: Final = 8192
 
 _REQUEST_LINE = re.compile(rb"[A-Z]+ (/[!-~]*) HTTP/1\.[01]\r?\n")
 _HOST = re.compile(rb"\r?\nhost:[ \t]*([A-Za-z0-9._:\[\]-]+)[ \t]*\r?\n", re.IGNORECASE)
 
 
-def secure_port(context: Callable[[], ssl.SSLContext]) -> type[asyncio.Protocol]:
+def secure_port(
+    context: Callable[[], ssl.SSLContext], http: "type[PatientHTTP]"
+) -> type[asyncio.Protocol]:
     """Give what uvicorn takes as its `http` protocol: TLS and plain HTTP on the same sockets.
 
-    `context` is asked at each handshake, so that a new certificate needs no new port.
+    `context` is asked at each handshake, so that a new certificate needs no new port. `http` takes
+    over once a connection is secure, or from this machine; its patience holds for what is before.
     """
-    return cast(type[asyncio.Protocol], partial(_SecurePort, context))
+    return cast(type[asyncio.Protocol], partial(_SecurePort, context, http))
 
 
 def redirect(head: bytes) -> bytes:
@@ -53,16 +58,16 @@ class _SecurePort(asyncio.Protocol):
     def __init__(
         self,
         context: Callable[[], ssl.SSLContext],
+        http: "type[PatientHTTP]",
         *,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        from moim.patience import PatientHTTP
-
         self._context = context
-        self._make_http: Callable[[], asyncio.Protocol] = lambda: PatientHTTP(
+        self._patience_s = http.head_s
+        self._make_http: Callable[[], asyncio.Protocol] = lambda: http(
             config=config, server_state=server_state, app_state=app_state
         )
         # uvicorn closes at a stop what is in this set, and waits for it.
@@ -74,7 +79,7 @@ class _SecurePort(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._connections.add(self)
-        self._patience = self._loop.call_later(PATIENCE_S, self._transport.abort)
+        self._patience = self._loop.call_later(self._patience_s, self._transport.abort)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._let_go()
@@ -125,7 +130,7 @@ class _SecurePort(asyncio.Protocol):
                 waiting,
                 self._context(),
                 server_side=True,
-                ssl_handshake_timeout=PATIENCE_S,
+                ssl_handshake_timeout=self._patience_s,
             )
         )
         # start_tls reads from the transport only, and the first bytes have been read already.

@@ -217,13 +217,14 @@ def uvicorn_config(
     """Say how uvicorn is to serve the app; with a TLS context, HTTPS and HTTP on one port."""
     import uvicorn
 
-    from moim.patience import PatientHTTP
+    from moim.patience import patient_for
     from moim.secure_port import secure_port
     from moim.signalling.wire import WireProtocol
 
+    patient = patient_for(settings.head_timeout_s)
     return uvicorn.Config(
         app,
-        http=PatientHTTP if context is None else secure_port(context),
+        http=patient if context is None else secure_port(context, patient),
         ws=WireProtocol,
         ws_max_size=max(
             settings.command_max_bytes + WEBSOCKET_OVERHEAD_BYTES,

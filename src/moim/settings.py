@@ -359,12 +359,21 @@ class Settings(BaseSettings):
         default=30, description="Files that one address or browser may send in a minute."
     )
 
-    # What one connection may ask of the server
+    # What one participant, one address or one connection may ask of the server
     commands_per_s: Annotated[float, Field(gt=0)] = Field(
-        default=20, description="Commands a second that one connection may send for long."
+        default=20,
+        description="Commands a second that one participant may send for long, over all "
+        "connections.",
     )
     commands_burst: Count = Field(
-        default=100, description="Commands that one connection may send at once."
+        default=100, description="Commands that one participant may send at once."
+    )
+    address_commands_per_s: Annotated[float, Field(gt=0)] = Field(
+        default=400,
+        description="Commands a second that all who share one address may send for long.",
+    )
+    address_commands_burst: Count = Field(
+        default=4000, description="Commands that all who share one address may send at once."
     )
     app_events_per_s: Annotated[float, Field(gt=0)] = Field(
         default=60, description="Mini-app events a second that one connection may send for long."
@@ -372,9 +381,22 @@ class Settings(BaseSettings):
     app_events_burst: Count = Field(
         default=120, description="Mini-app events that one connection may send at once."
     )
+    passing_per_s: Annotated[float, Field(gt=0)] = Field(
+        default=100,
+        description="Passing commands (signals of a call, typing) a second that one participant "
+        "may send for long.",
+    )
+    passing_burst: Count = Field(
+        default=600,
+        description="Passing commands that one participant may send at once; a mesh of eight sends "
+        "some hundred when a network changes.",
+    )
     connections_per_address: Count = Field(
         default=100,
         description="Open sockets from one address; people behind one router share an address.",
+    )
+    connections_per_participant: Count = Field(
+        default=20, description="Open sockets of one participant, over all rooms."
     )
     command_max_bytes: Count = Field(
         default=128 * 1024, description="Largest command, a session description included."
@@ -384,6 +406,25 @@ class Settings(BaseSettings):
     )
     app_event_max_depth: Count = Field(
         default=16, description="Deepest nesting of a mini-app event."
+    )
+    app_event_max_parts: Count = Field(
+        default=64, description="Binary parts of one mini-app event."
+    )
+    queue_max_messages: Count = Field(
+        default=1000,
+        description="Messages that wait for one slow connection; it is then closed, and catches up "
+        "when it is back.",
+    )
+    queue_max_bytes: Count = Field(
+        default=8 * MIB, description="The same in bytes; one message alone may be larger."
+    )
+    head_timeout_s: Seconds = Field(
+        default=15,
+        description="Seconds that a connection may take for the head of a request, and for the "
+        "handshake of HTTPS.",
+    )
+    poll_timeout_s: Seconds = Field(
+        default=20, description="Seconds that a long-polling client may take to send a body."
     )
 
     # For whoever runs it

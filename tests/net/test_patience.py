@@ -11,15 +11,9 @@ import pytest
 import uvicorn
 from websockets.asyncio.client import connect
 
-from moim.patience import PatientHTTP
+from moim.patience import patient_for
 
 SHORT_S = 0.4
-
-
-class Hasty(PatientHTTP):
-    """The same with less patience."""
-
-    head_s = SHORT_S
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
@@ -40,7 +34,7 @@ async def served() -> AsyncIterator[int]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    config = uvicorn.Config(hello, http=Hasty, log_config=None, lifespan="off")
+    config = uvicorn.Config(hello, http=patient_for(SHORT_S), log_config=None, lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve([listener]))
     try:

@@ -71,12 +71,14 @@ def at_the_door(
     loop: Callable[[], asyncio.AbstractEventLoop],
     folder: Path,
     visit: Callable[[Door], Awaitable[None]],
+    **chosen: Any,
 ) -> None:
     made = ensure_certificates(folder, LanHost("kitchen", ()), datetime.now(UTC))
 
     async def main() -> None:
         context = server_context(made.server)
-        config = uvicorn_config(load_settings(data_dir=folder), scheme_and_size, lambda: context)
+        settings = load_settings(data_dir=folder, **chosen)
+        config = uvicorn_config(settings, scheme_and_size, lambda: context)
         config.lifespan = "off"
         server = uvicorn.Server(config)
         listeners = listen("127.0.0.1", 0)
@@ -156,10 +158,7 @@ def test_a_client_that_does_not_trust_or_finish_leaves_nothing_behind(
 def test_who_says_nothing_is_not_waited_for_for_ever(
     loop: Callable[[], asyncio.AbstractEventLoop],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(secure_port, "PATIENCE_S", 0.05)
-
     async def visit(door: Door) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
         with contextlib.suppress(ConnectionResetError):
@@ -167,7 +166,7 @@ def test_who_says_nothing_is_not_waited_for_for_ever(
         writer.close()
         assert not door.server.server_state.connections
 
-    at_the_door(loop, tmp_path, visit)
+    at_the_door(loop, tmp_path, visit, head_timeout_s=0.05)
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def make_client(request: pytest.FixtureRequest) -> Any:
 
 def quick(tmp_path: Path, **changes: Any) -> Settings:
     """Settings for a test."""
-    changes = {"sfu": False, **changes}
-    return Settings(data_dir=tmp_path, commands_burst=30, commands_per_s=1, **changes)
+    usual = {"sfu": False, "commands_burst": 30, "commands_per_s": 1}
+    return Settings(data_dir=tmp_path, **{**usual, **changes})
 
 
 @pytest.fixture

@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 
-from moim import app
-from moim.signalling.rates import Rate
 from tests.signalling.conftest import JUN, MINA, SORA, Site, opened, quick
 from tests.signalling.server import DEADLINE_S, DOORS, Client
 from tests.signalling.test_conformance import code
 
 FLOOD, AT_ONCE = 600, 100
-PASSING = Rate(per_s=1, burst=60)
+PASSING = {"passing_per_s": 1, "passing_burst": 60}
 STRANGER = "u_nobody-we-know"
 FORGED: list[tuple[str, dict[str, Any], str]] = [
     ("chat.send", {"text": "hi", "author": MINA}, "command_malformed"),
@@ -49,11 +47,10 @@ WRONG_STREAM: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.fixture
-async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
     """The conformance suite has both doors alike; one of them is enough here. What is passing gets
     a rate that no machine is too slow to go beyond."""
-    monkeypatch.setattr(app, "SIGNALS", PASSING)
-    async with opened(quick(tmp_path), DOORS["socketio-websocket"]) as one:
+    async with opened(quick(tmp_path, **PASSING), DOORS["socketio-websocket"]) as one:
         yield one
 
 

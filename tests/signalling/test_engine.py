@@ -9,7 +9,7 @@ from socketio import packet
 
 from moim.meeting.errors import ErrorCode
 from moim.settings import Settings
-from moim.signalling.engine import Engine
+from moim.signalling.engine import Engine, EngineLimits
 from moim.signalling.packets import refused_name, strict_packets
 from moim.signalling.rates import Places
 
@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 @pytest.fixture
 async def engine() -> AsyncIterator[Engine]:
     """With one open transport, `slow`, that nothing takes packets from."""
-    engine = Engine({"/": MIB}, connections_per_address=2)
+    engine = Engine(EngineLimits({"/": MIB}, connections_per_address=2))
     engine.server.eio.sockets["slow"] = AsyncSocket(engine.server.eio, "slow")
     yield engine
     await engine.stop()

@@ -12,7 +12,7 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 
 from moim.app import create_app
-from moim.signalling import engine, strict_json
+from moim.signalling import strict_json
 from tests.signalling.conftest import JUN, MINA, Site, opened, quick
 from tests.signalling.server import DOORS, RefusedConnection, serving
 
@@ -185,10 +185,9 @@ def test_depth_counts_lists_and_objects(value: object, depth: int) -> None:
     ids=["slow", "endless"],
 )
 async def test_a_poll_whose_body_does_not_end_is_not_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, refused: bytes
+    tmp_path: Path, body: bytes, refused: bytes
 ) -> None:
-    monkeypatch.setattr(engine, "POST_S", 0.3)
-    async with serving(create_app(quick(tmp_path))) as base:
+    async with serving(create_app(quick(tmp_path, poll_timeout_s=0.3))) as base:
         port = int(base.rpartition(":")[2])
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         head = "POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\nHost: a\r\n"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-PATIENCE_S: Final = 10
 MAX_HEAD_BYTES: Final = 8192
 CHALLENGE_PATH: Final = b"/.well-known/acme-challenge/"
 
@@ -31,6 +30,8 @@ class PlainPort:
     answers: Mapping[str, str]
     https_port: int
     for_good: Callable[[], bool]
+    head_s: float = 15
+    """How long somebody may take for their request."""
 
     def protocol(self) -> asyncio.Protocol:
         """Give the protocol of one connection."""
@@ -80,7 +81,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         loop = asyncio.get_running_loop()
-        self._patience = loop.call_later(PATIENCE_S, self._transport.abort)
+        self._patience = loop.call_later(self._port.head_s, self._transport.abort)
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._patience.cancel()

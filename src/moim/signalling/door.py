@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import structlog
 from starlette.requests import HTTPConnection
 
+from moim.household import household
 from moim.live.mailbox import Answer
 from moim.live.outgoing import Outgoing
 from moim.live.ports import Outlet
@@ -28,7 +29,8 @@ from moim.meeting.membership import Join
 from moim.meeting.passing import Passing
 from moim.meeting.queries import Query, RefreshIce
 from moim.signalling.commands import Request, kind_of, parse, refusal
-from moim.signalling.rates import Bucket, Places, Rate
+from moim.signalling.queues import USUAL, QueueBounds
+from moim.signalling.rates import Bucket, Buckets, Places, Rate
 
 _log = structlog.get_logger("moim.signalling")
 
@@ -44,12 +46,15 @@ class CheckOrigin(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:
-    """What one connection, and one address, may ask of the doors."""
+    """What one participant, and one address, may ask of the doors."""
 
     commands: Rate
     passing: Rate
+    address_commands: Rate
     connections_per_address: int
+    connections_per_participant: int
     command_bytes: int
+    queue: QueueBounds = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,11 @@ class Door:
         self._identify = identify
         self._check_origin = check_origin
         self._greeting = greeting
-        self._clock = clock
         self._places = Places(limits.connections_per_address)
+        self._own_places = Places(limits.connections_per_participant)
+        self._commands = Buckets(limits.commands, clock)
+        self._passing = Buckets(limits.passing, clock)
+        self._addresses = Buckets(limits.address_commands, clock)
 
     async def identified(self, http: HTTPConnection, auth: object) -> tuple[LiveRoom, Identity]:
         """The room that is asked for, and who asks. Enter the room before awaiting anything else.
@@ -113,16 +121,20 @@ class Door:
         address = http.client.host if http.client else ""
         if not self._places.take(address):
             raise Refused(ErrorCode.RATE_LIMITED, "too many connections from one address")
+        if not self._own_places.take(identity):
+            self._places.give_back(address)
+            raise Refused(ErrorCode.RATE_LIMITED, "too many connections of one participant")
         connection = room.enter(identity, outlet)
         hello = Outgoing("hello", self._hello(http, room, identity))
-        commands = Bucket(self.limits.commands, self._clock)
-        passing = Bucket(self.limits.passing, self._clock)
+        own, shared = self._commands.of(identity), self._addresses.of(household(address))
+        buckets = (own, shared), (self._passing.of(identity),)
 
         def left() -> None:
             self._places.give_back(address)
+            self._own_places.give_back(identity)
 
         ice = partial(self._greeting.ice, http, identity)
-        return Visit(room, connection, hello, ice, commands, passing, left)
+        return Visit(room, connection, hello, ice, *buckets, left)
 
     def _hello(self, http: HTTPConnection, room: LiveRoom, identity: Identity) -> dict[str, Any]:
         fold, greeting = room.fold, self._greeting
@@ -158,8 +170,8 @@ class Visit:
         connection: Connection,
         hello: Outgoing,
         ice: Callable[[], IceSettings],
-        commands: Bucket,
-        passing: Bucket,
+        commands: Sequence[Bucket],
+        passing: Sequence[Bucket],
         left: Callable[[], None],
     ) -> None:
         self.hello = hello
@@ -196,8 +208,8 @@ class Visit:
 
     async def _do(self, name: object, command_id: object, fields: object) -> tuple[Request, Answer]:
         kind = kind_of(name)
-        bucket = self._passing if issubclass(kind, Passing) else self._commands
-        if not bucket.take():
+        buckets = self._passing if issubclass(kind, Passing) else self._commands
+        if not all(bucket.take() for bucket in buckets):
             raise Refused(ErrorCode.RATE_LIMITED)
         asked = parse(name, command_id, fields)
         match asked.request:

@@ -7,6 +7,7 @@ into the queues of those who hear it. Those queues have no bound, so theirs is k
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from moim.signalling.app_bus import AppBus
 from moim.signalling.frames import Frames, frames_of
 from moim.signalling.packets import strict_packets
+from moim.signalling.queues import USUAL, QueueBounds
 from moim.signalling.rates import Places
 from moim.signalling.sticky import Sticky, refusal
 
@@ -28,11 +30,7 @@ PING_TIMEOUT_S = 5
 UNUSED_AT_FIRST_S = 20
 UNUSED_S = 1
 """How long a transport may stay open that nobody has connected to, or everybody has left."""
-POST_S = 20
-"""How long somebody may take to send the body of a poll."""
-MOST_QUEUED = 1000
 MOST_QUEUED_PASSING = 200
-MOST_QUEUED_BYTES = 8 * 1024 * 1024
 # A client of the polling transport puts all that it has to say into one request; the library's
 # own limit of 16 would drop the candidates of a mesh. It is an attribute of the class.
 Payload.max_decode_packets = 1000
@@ -44,28 +42,42 @@ _silent.setLevel(logging.CRITICAL + 1)
 _silent.propagate = False
 
 
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """What one transport, and one address, may ask of the engine."""
+
+    most_bytes: Mapping[str, int]
+    """The largest packet of each namespace."""
+    connections_per_address: int
+    most_parts: int = 64
+    """Binary parts of one packet."""
+    queue: QueueBounds = USUAL
+    post_s: float = 20
+    """How long somebody may take to send the body of a poll."""
+
+
 class Engine:
     """A Socket.IO server as an ASGI app to be mounted; it does not look at its path."""
 
     def __init__(
         self,
-        most_bytes: Mapping[str, int],
-        connections_per_address: int,
+        limits: EngineLimits,
         *,
         apps: AppBus | None = None,
         sticky: Sticky | None = None,
     ) -> None:
-        """`most_bytes` is the largest packet of each namespace. `apps` and `sticky` are for a
-        deployment of several servers."""
+        """`apps` and `sticky` are for a deployment of several servers."""
         self.apps = apps
         self._sticky = sticky
+        self._limits = limits
+        most_bytes = limits.most_bytes
         self.server = _Server(
             self._send,
             client_manager=apps,
             async_mode="asgi",
             # Origins are checked at `connect`, where a refusal has a code.
             cors_allowed_origins=[],
-            serializer=strict_packets(most_bytes),
+            serializer=strict_packets(most_bytes, limits.most_parts),
             # A frame over the soft limit gets an answer; only what is far over it ends the socket.
             max_http_buffer_size=4 * max(most_bytes.values()),
             ping_interval=PING_INTERVAL_S,
@@ -77,7 +89,7 @@ class Engine:
         self._errands: set[asyncio.Task[None]] = set()
         # Doors count who has come in, and say so when there are too many. These stand outside, and
         # are twice as many for those who are on their way in or out.
-        self._places = Places(2 * connections_per_address)
+        self._places = Places(2 * limits.connections_per_address)
         self._hosts: dict[str, str] = {}
         """By transport: who opened it."""
         self._frames: dict[str, Frames] = {}
@@ -130,7 +142,7 @@ class Engine:
     async def _take_post(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The library would wait for ever for the body of a poll."""
         try:
-            async with asyncio.timeout(POST_S):
+            async with asyncio.timeout(self._limits.post_s):
                 body = await _body(receive, self.server.eio.max_http_buffer_size)
         except TimeoutError:
             await PlainTextResponse("too slow", 408)(scope, receive, send)
@@ -156,16 +168,17 @@ class Engine:
         return socket is not None and not socket.closed and not socket.closing
 
     def push(
-        self, socket_id: str, packets: Sequence[engine_packet.Packet], most: int = MOST_QUEUED
+        self, socket_id: str, packets: Sequence[engine_packet.Packet], most: int | None = None
     ) -> bool:
         """Queue packets for one browser; false when too much waits for it already."""
+        bounds = self._limits.queue
         socket = self.server.eio.sockets.get(socket_id)
         if socket is None or socket.closed:
             return True
         before = 0 if socket.queue.empty() else self._queued_bytes.get(socket_id, 0)
         queued = before + sum(len(one.data) for one in packets)
         # What is too large by itself must pass, or it would never arrive.
-        if socket.queue.qsize() >= most or (before and queued > MOST_QUEUED_BYTES):
+        if socket.queue.qsize() >= (most or bounds.messages) or (before and queued > bounds.bytes):
             return False
         self._queued_bytes[socket_id] = queued
         for one in packets:

@@ -19,7 +19,6 @@ RESERVED = frozenset(
 """Source: https://socket.io/docs/v4/emit-cheatsheet/#reserved-events"""
 PREFIX = "moim:"
 """Event names of our own; one of a client with it is refused."""
-MOST_ATTACHMENTS = 64
 _CODES = {code.value: code for code in ErrorCode}
 
 
@@ -36,9 +35,9 @@ def refusal_in(name: object) -> ErrorCode | None:
     return _CODES.get(code, ErrorCode.EVENT_REFUSED)
 
 
-def strict_packets(most_bytes: Mapping[str, int]) -> type[packet.Packet]:
-    """The packet class for one server, with the largest packet of each namespace. Decoding raises
-    ValueError for what is no packet at all."""
+def strict_packets(most_bytes: Mapping[str, int], most_parts: int = 64) -> type[packet.Packet]:
+    """The packet class for one server, with the largest packet of each namespace and how many
+    binary parts it may have. Decoding raises ValueError for what is no packet at all."""
 
     class StrictPacket(packet.Packet):  # type: ignore[misc]
         json = strict_json
@@ -66,7 +65,7 @@ def strict_packets(most_bytes: Mapping[str, int]) -> type[packet.Packet]:
         def _check_event(self, size: int, attachments: int) -> None:
             if not isinstance(self.data, list) or not self.data:
                 raise ValueError("an event is a list that begins with its name")
-            if self.packet_type == packet.BINARY_EVENT and not 0 < attachments <= MOST_ATTACHMENTS:
+            if self.packet_type == packet.BINARY_EVENT and not 0 < attachments <= most_parts:
                 raise ValueError("a binary event has attachments, and not too many")
             name = self.data[0]
             if size > most_bytes.get(self.namespace or "/", 0):

@@ -1,10 +1,13 @@
-"""How much one connection may ask: a bucket of tokens that fills again with time."""
+"""How much somebody may ask: a bucket of tokens that fills again with time."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from moim.household import household
+
+KEYS_HELD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,30 @@ class Bucket:
         return True
 
 
+class Buckets:
+    """A bucket for each key, which outlasts its connections: who comes back finds it as it was.
+
+    Of so many keys that only an attack makes them, those that were used last are kept.
+    """
+
+    def __init__(self, rate: Rate, clock: Callable[[], float]) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+
+    def of(self, key: str) -> Bucket:
+        """The bucket of a key."""
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = Bucket(self._rate, self._clock)
+            if len(self._buckets) > KEYS_HELD:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(key)
+        return bucket
+
+
 class Places:
-    """How many connections each household has open."""
+    """How many connections each household, or each participant, has open."""
 
     def __init__(self, most: int) -> None:
         self._most = most

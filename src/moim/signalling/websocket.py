@@ -21,13 +21,12 @@ from moim.signalling import strict_json
 from moim.signalling.commands import refusal
 from moim.signalling.door import Door, Visit
 from moim.signalling.frames import Frames, frames_of, text_frame
+from moim.signalling.queues import USUAL, QueueBounds
 
 CLOSED_FOR_GOOD = 4000
 REFUSED = 4403
 COME_BACK = 1012
 UNSUPPORTED_DATA = 1003
-MOST_QUEUED = 1000
-MOST_QUEUED_CHARS = 8 * 1024 * 1024
 MOST_AT_WORK = 200
 _log = structlog.get_logger("moim.signalling")
 
@@ -35,11 +34,12 @@ _log = structlog.get_logger("moim.signalling")
 class WebSocketOutlet:
     """A bounded queue of text frames with one writer."""
 
-    def __init__(self, frames: Frames | None = None) -> None:
+    def __init__(self, frames: Frames | None = None, bounds: QueueBounds = USUAL) -> None:
         """`frames` is where whole ones can be written at once."""
         self._frames = frames
+        self._bounds = bounds
         self._waiting: deque[str] = deque()
-        self._waiting_chars = 0
+        self._waiting_bytes = 0
         self._something = asyncio.Event()
         self._close_code: int | None = None
 
@@ -59,13 +59,14 @@ class WebSocketOutlet:
         """Queue a frame."""
         if self._close_code is not None:
             return
-        if len(self._waiting) >= MOST_QUEUED or self._waiting_chars > MOST_QUEUED_CHARS:
+        most = self._bounds
+        if len(self._waiting) >= most.messages or self._waiting_bytes > most.bytes:
             _log.info("slow_connection_closed")
             self._waiting.clear()
             self.close(for_good=False)
             return
         self._waiting.append(text)
-        self._waiting_chars += len(text)
+        self._waiting_bytes += _size(text)
         self._something.set()
 
     def close(self, *, for_good: bool) -> None:
@@ -81,13 +82,17 @@ class WebSocketOutlet:
             self._something.clear()
             while self._waiting:
                 text = self._waiting.popleft()
-                self._waiting_chars -= len(text)
+                self._waiting_bytes -= _size(text)
                 await socket.send_text(text)
         await socket.close(self._close_code)
 
 
 def _frame(message: Outgoing) -> str:
     return f'{{"event":"{message.event}","data":{message.body}}}'
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _whole(message: Outgoing) -> bytes:
@@ -103,7 +108,7 @@ class WebSocketDoor:
     async def serve(self, socket: WebSocket) -> None:
         """Serve one connection until it ends."""
         await socket.accept()
-        outlet = WebSocketOutlet(frames_of(socket.scope))
+        outlet = WebSocketOutlet(frames_of(socket.scope), self._door.limits.queue)
         try:
             visit = await self._door.open(socket, _auth(socket), outlet)
         except MoimError as error:
