@@ -83,13 +83,13 @@ class MoimServer(RealServer):
         assert self._process is not None, "it does not run"
         self._process.send_signal(signal.SIGCONT)
 
-    async def stop(self) -> int:
+    async def stop(self, patience_s: float = 10) -> int:
         """Asks it to stop, and gives its exit code."""
         assert self._process is not None, "it does not run"
         if self._process.returncode is None:
             self._process.terminate()
         try:
-            return await asyncio.wait_for(self._process.wait(), 10)
+            return await asyncio.wait_for(self._process.wait(), patience_s)
         except TimeoutError:
             await self.kill()
             raise

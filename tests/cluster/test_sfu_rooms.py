@@ -1,5 +1,6 @@
 """Two real servers, each with an SFU: a room's media are on one of them, whoever comes by which."""
 
+import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -27,6 +28,9 @@ pytestmark = [
 OPERATOR = {"MOIM_LIVEKIT_API_KEY": KEY, "MOIM_LIVEKIT_API_SECRET": SECRET}
 DARK, SPLIT = Picture(40, 40), Picture(60, 200)
 PATIENCE_S = 30.0
+STOPS_S = 30.0
+BACK_S = 15.0
+"""Five seconds, on a machine that is three times slower than one should be."""
 
 
 @pytest.fixture
@@ -35,9 +39,16 @@ async def deployment(tmp_path: Path) -> AsyncIterator[Deployment]:
         yield one
 
 
-async def visit(person: Person, server: MoimServer, slug: str) -> None:
-    """Come with a LiveKit client, by that server's own address."""
-    door = BotDoor(server, Links(f"{server.url}/r/{slug}", ""))
+class Address:
+    """Where somebody comes in: a server, or the proxy in front of all."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+async def visit(person: Person, where: str, slug: str) -> None:
+    """Come with a LiveKit client, by that address of moim."""
+    door = BotDoor(Address(where), Links(f"{where}/r/{slug}", ""))  # type: ignore[arg-type]
     await person.join(door)  # type: ignore[arg-type]
 
 
@@ -57,8 +68,8 @@ async def test_clients_that_come_by_different_servers_see_and_hear_each_other(
     first, second = deployment.servers
     slug = (await first.create_room()).slug
     async with people("ann", "bob") as (ann, bob):
-        await visit(ann, first, slug)
-        await visit(bob, second, slug)
+        await visit(ann, first.url, slug)
+        await visit(bob, second.url, slug)
         await ann.show(DARK)
         await bob.show(SPLIT)
         await ann.hum(440)
@@ -76,11 +87,12 @@ async def test_a_host_on_one_server_mutes_and_removes_who_is_on_the_others_sfu(
 ) -> None:
     first, second = deployment.servers
     async with AsyncExitStack() as stack:
-        browser = await stack.enter_async_context(await new_browser(second.origin))
+        browser = await new_browser(second.origin)
+        stack.push_async_callback(browser.aclose)
         slug = await create_room(browser, "Two servers")
         [bob] = await stack.enter_async_context(people("bob"))
         mina = await stack.enter_async_context(Caller(browser, slug, "Mina"))
-        await visit(bob, first, slug)
+        await visit(bob, first.url, slug)
         await bob.hum(440)
         who = identity_of("bob")
 
@@ -95,3 +107,50 @@ async def test_a_host_on_one_server_mutes_and_removes_who_is_on_the_others_sfu(
         await mina.command("participant.remove", identity=who)
         gone = rtc.ConnectionState.CONN_DISCONNECTED
         await until(lambda: bob.room.connection_state == gone, "put out of the SFU", PATIENCE_S)
+
+
+async def they_meet_again(ann: Person, bob: Person) -> None:
+    """Fresh pictures of each other, in time."""
+    ann.seen.clear()
+    bob.seen.clear()
+    async with asyncio.timeout(BACK_S):
+        await ann.sees("bob", SPLIT)
+        await bob.sees("ann", DARK)
+
+
+async def test_a_server_that_wakes_closes_the_calls_that_another_has_taken_over(
+    deployment: Deployment,
+) -> None:
+    first, second = deployment.servers
+    slug = (await first.create_room()).slug
+    async with people("ann", "bob") as (ann, bob):
+        await visit(ann, first.url, slug)
+        await visit(bob, second.url, slug)
+        await ann.show(DARK)
+        await bob.show(SPLIT)
+        await ann.sees("bob", SPLIT)
+        await bob.sees("ann", DARK)
+        first.pause()
+        await until(lambda: "sfu_room_taken" in second.said(), "it is taken over", PATIENCE_S)
+        first.resume()
+        await until(lambda: "sfu_room_lost" in first.said(), "it sees what it lost", PATIENCE_S)
+        await they_meet_again(ann, bob)
+        assert await those_on(second, slug) == {"ann", "bob"}
+        assert await those_on(first, slug) == set()
+
+
+async def test_livekit_clients_of_a_server_that_is_stopped_meet_again_on_the_other(
+    deployment: Deployment,
+) -> None:
+    slug = (await deployment.servers[0].create_room()).slug
+    async with people("ann", "bob") as (ann, bob):
+        for person in (ann, bob):
+            await visit(person, deployment.proxy.origin, slug)
+        await ann.show(DARK)
+        await bob.show(SPLIT)
+        await ann.sees("bob", SPLIT)
+        await bob.sees("ann", DARK)
+        there = [one for one in deployment.servers if await those_on(one, slug)]
+        assert len(there) == 1
+        assert await there[0].stop(STOPS_S) == 0
+        await they_meet_again(ann, bob)

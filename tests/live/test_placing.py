@@ -111,7 +111,11 @@ async def test_a_dead_servers_room_is_taken_and_its_meeting_is_told(
 ) -> None:
     first, second = deployment.servers
     await first.placing.place(ROOM)
-    await deployment.passes(DEAD_S + 0.5, second)
+    await deployment.passes(DEAD_S - 0.5, second)
+    await deployment.passes(0.6)
+    with pytest.raises(Unavailable):
+        await second.placing.find(ROOM)  # nobody is there, but nobody has left it either
+    await deployment.passes(0.5, second)
     await until(lambda: second.followed == [ROOM], "the meeting is told")
     assert second.placing.holds(ROOM)
     assert (await second.placing.place(ROOM)).url == second.url

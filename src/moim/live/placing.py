@@ -33,6 +33,7 @@ DRAIN_S: Final = 10.0
 _LOOK_S: Final = 0.1
 _RARELY: Final = 20
 _TRIES: Final = 3
+_SILENT: Final = "the room's server does not answer"
 _log = structlog.get_logger("moim.live")
 
 Tell = Callable[[str, int], Awaitable[None]]
@@ -102,7 +103,11 @@ class Placing:
 
     async def find(self, room: str) -> Where | None:
         found = await self._rows.find(room)
-        return None if found is None or found.health is Health.DEAD else self._where(found)
+        if found is None:
+            return None
+        if found.health is Health.DEAD and found.node != self._rows.me:
+            raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)  # until somebody takes it
+        return self._where(found)
 
     async def place(self, room: str) -> Where:
         for _ in range(_TRIES):
@@ -115,7 +120,7 @@ class Placing:
                 break
             if await self._take(room, found):
                 return self.here
-        raise Unavailable(ErrorCode.SFU_UNREACHABLE, "the room's server does not answer")
+        raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)
 
     def holds(self, room: str) -> bool:
         """Whether a room is here, as far as this server knows without asking."""
