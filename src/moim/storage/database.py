@@ -24,6 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from moim.meeting.errors import ErrorCode, Unavailable
+from moim.storage import one_trip
 
 _log = structlog.get_logger("moim.storage")
 READERS = 4
@@ -104,7 +105,12 @@ class Database:
                 **options,
             )
         engine = create_async_engine(
-            self.url, pool_size=connections, max_overflow=0, pool_reset_on_return=None, **options
+            self.url,
+            pool_size=connections,
+            max_overflow=0,
+            pool_reset_on_return=None,
+            connect_args={"async_creator_fn": one_trip.connect},
+            **options,
         )
 
         def set_up(connection: Any, _record: object) -> None:
