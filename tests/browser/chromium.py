@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 
 from playwright.async_api import Browser, Playwright
 
@@ -46,7 +47,7 @@ KEEP_PEERS = """
 # Runs in each page before its own program, which is given small pictures of the camera whatever it
 # would like.
 # The second of Chromium's fake cameras measures depth, which no call can send: it is left out.
-PREPARE = """
+BEFORE = """
 (() => {
 KEEP_PEERS
   const devices = navigator.mediaDevices;
@@ -64,7 +65,15 @@ KEEP_PEERS
     return ask({ ...wish, video: { ...kept, ...CAMERA } });
   };
 })();
-""".replace("KEEP_PEERS", KEEP_PEERS).replace("CAMERA", str(CAMERA))
+""".replace("KEEP_PEERS", KEEP_PEERS)
+
+
+def prepare(camera: Mapping[str, int]) -> str:
+    """That program, with pictures of this size."""
+    return BEFORE.replace("CAMERA", str(dict(camera)))
+
+
+PREPARE = prepare(CAMERA)
 
 
 def program() -> str:

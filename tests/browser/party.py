@@ -1,10 +1,11 @@
 """Several people, each with a browser context (cookies, permissions, devices) of their own."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext
 
-from tests.browser.chromium import PREPARE
+from tests.browser.chromium import CAMERA, prepare
 from tests.browser.person import Person
 from tests.browser.troubles import Troubles
 
@@ -29,6 +30,7 @@ class Party:
         devices: tuple[str, ...] = DEVICES,
         locale: str = "en-GB",
         phone: bool = False,
+        camera: Mapping[str, int] = CAMERA,
         **options: Any,
     ) -> Person:
         """Somebody new, with a page that shows nothing yet.
@@ -46,7 +48,7 @@ class Party:
         await context.grant_permissions(
             [*devices, "clipboard-read", "clipboard-write"], origin=self._origin
         )
-        await context.add_init_script(PREPARE)
+        await context.add_init_script(prepare(camera))
         return Person(await context.new_page())
 
     async def close(self) -> None:

@@ -86,6 +86,9 @@ class Caller:
         """The server to connect to next."""
         return str(self.browser.base_url).rstrip("/")
 
+    def passing(self, event: str, data: dict[str, Any]) -> None:
+        """Hear what is relayed and forgotten."""
+
     async def command(self, name: str, **fields: Any) -> dict[str, Any]:
         """Ask until it is answered, over any number of connections. Raises: Declined."""
         said = await self._ask(f"c{next(self._numbers)}-{self.name}", name, fields, now=False)
@@ -154,6 +157,8 @@ class Caller:
                     self.room = load_room(told["data"]["snapshot"])
                 elif "seq" in told["data"]:
                     self._hear({"type": told["event"], **told["data"]})
+                else:
+                    self.passing(told["event"], told["data"])
         finally:
             if resuming is not None:
                 resuming.cancel()
