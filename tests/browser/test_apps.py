@@ -5,7 +5,8 @@ import json
 import re
 from pathlib import Path
 
-from playwright.async_api import FrameLocator, Locator, expect
+from playwright.async_api import CDPSession, FrameLocator, Locator, expect
+from playwright.async_api import Error as PlaywrightError
 
 from tests.browser.axe import assert_accessible
 from tests.browser.party import Party
@@ -116,6 +117,14 @@ FLOODS = """<!doctype html><p>app</p><button>Go</button><script>
 document.querySelector("button").onclick = () => {
   for (let n = 0; n < 5_000; n += 1) moim.broadcast({ n }).catch(() => undefined);
 };
+</script>"""
+WRITES = """<!doctype html><p>app</p>
+<input aria-label="Text" />
+<pre id="keys"></pre>
+<script>
+addEventListener("keydown", ({ key, isComposing }) => {
+  document.querySelector("#keys").append(`${key}${isComposing ? " composing" : ""}\\n`);
+});
 </script>"""
 # What a page that is held in says in the console: refusals, and nothing else.
 HELD_IN = (
@@ -285,6 +294,35 @@ async def test_a_host_says_who_may_use_an_app_and_takes_it_away(party: Party, ro
     await expect(row(jun, "poll")).to_have_count(0)
 
 
+async def test_hangul_is_composed_in_an_app_and_its_keys_are_nobody_elses(
+    party: Party, room: Links, moim_server: MoimServer, tmp_path: Path
+) -> None:
+    mina = await host(party, room)
+    app = await own_app(mina, moim_server, tmp_path, WRITES)
+    frame = await run(mina, app)
+    field = frame.get_by_label("Text")
+    await field.focus()
+    # The frame is a process of its own, to which an input method talks.
+    keyboard = await session_of(mina)
+    for syllables in (("ㅎ", "하", "한"), ("ㄱ", "그", "글")):
+        for text in syllables:
+            at = {"selectionStart": len(text), "selectionEnd": len(text)}
+            await keyboard.send("Input.imeSetComposition", {"text": text, **at})
+        escape = {"key": "Process", "code": "Escape", "windowsVirtualKeyCode": 229}
+        await keyboard.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **escape})
+        await keyboard.send("Input.insertText", {"text": syllables[-1]})
+        await keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", **escape})
+    await expect(field).to_have_value("한글")
+    # Shortcuts of the page: a hand, the chat, the microphone; and what closes a panel.
+    for key in ("h", "c", "m", "?", "Escape"):
+        await mina.page.keyboard.press(key)
+    await expect(field).to_have_value("한글hcm?")
+    await expect(frame.locator("#keys")).to_contain_text("Escape")
+    await expect(mina.page.get_by_test_id("panel-apps")).to_be_visible()
+    await expect(mina.tile("Mina").get_by_test_id("tile-hand")).to_have_count(0)
+    await expect(mina.page.get_by_role("dialog")).to_have_count(0)
+
+
 async def test_an_app_gets_out_of_its_frame_by_no_way(
     party: Party, room: Links, moim_server: MoimServer, tmp_path: Path
 ) -> None:
@@ -335,3 +373,12 @@ async def test_an_app_that_floods_is_stopped_and_costs_the_page_nothing(
     # The page of who was flooded still does what it is asked for, and others heard a burst at most.
     await mina.page.keyboard.press("h")
     await expect(jun.tile("Mina").get_by_test_id("tile-hand")).to_be_visible()
+
+
+async def session_of(person: Person) -> CDPSession:
+    """Where keys are pressed that go to the app: its frame may be a process of its own."""
+    context = person.page.context
+    try:
+        return await context.new_cdp_session(person.page.frames[-1])
+    except PlaywrightError:  # it is not: "This frame does not have a separate CDP session"
+        return await context.new_cdp_session(person.page)

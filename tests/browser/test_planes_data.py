@@ -1,0 +1,61 @@
+"""What features say to each other straight, in a call through the SFU: a game and mini-apps."""
+
+import importlib.util
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.party import Party
+from tests.browser.person import until
+from tests.browser.playing import WATCH, in_order, open_table, phase, play, sit
+from tests.browser.server import Links
+from tests.browser.test_apps import COLOURED, add, guest, open_apps, run
+from tests.browser.test_call import become_host
+from tests.browser.visiting import WITH_SFU, choose, is_on
+
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("moim_engine") is None, reason="the media engine is not built"
+    ),
+    pytest.mark.parametrize("moim_server", [WITH_SFU], indirect=True),
+]
+
+
+async def test_a_game_and_a_stroke_while_it_is_drawn_go_through_the_sfu(
+    party: Party, room: Links
+) -> None:
+    mina = await party.person(devices=())
+    await become_host(mina, room)
+    await mina.join("Mina")
+    await choose(mina, "sfu")
+    jun = await guest(party, room, "Jun")
+    for person in (mina, jun):
+        await is_on(person, "sfu")
+        await open_table(person)
+    await sit(mina, jun)
+    await play(mina, jun)
+    _, other = await in_order(mina, jun)
+    await expect(phase(other, "rally")).to_be_visible()
+    # The ball is the referee's: who is not sees it by what was sent.
+    seen = await other.page.evaluate(WATCH, 40)
+    assert len({(at["x"], at["y"]) for at in seen}) > 20, "the ball stood still"
+
+    await open_apps(mina)
+    await add(mina, "whiteboard")
+    await open_apps(jun)
+    mine = (await run(mina, "whiteboard")).locator("canvas")
+    theirs = (await run(jun, "whiteboard")).locator("canvas")
+    await expect(theirs).to_be_visible()
+    box = await mine.bounding_box()
+    assert box is not None
+    await mina.page.mouse.move(box["x"] + 40, box["y"] + 40)
+    await mina.page.mouse.down()
+    await mina.page.mouse.move(box["x"] + 200, box["y"] + 200, steps=12)
+
+    async def seen_while_drawn() -> bool:
+        return int(await theirs.evaluate(COLOURED)) > 100
+
+    await until(seen_while_drawn, "the stroke while it is drawn")
+    await mina.page.mouse.up()
+    for person in (mina, jun):
+        await is_on(person, "sfu")
