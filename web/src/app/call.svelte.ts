@@ -2,6 +2,7 @@ import { PushToTalk } from "../media/pushToTalk.ts";
 import { type CallPicture, QualityMeter } from "../media/quality.ts";
 import type { MovingSession } from "../media/handover.ts";
 import type { Listed, Source } from "../media/session.ts";
+import { Strain, type Strained } from "../media/strain.ts";
 import type { Durable } from "../meeting/fold.ts";
 import { findSeat } from "../meeting/membership.ts";
 import { may } from "../meeting/rights.ts";
@@ -59,6 +60,8 @@ export class Call {
   room = $state.raw<Room>() as Room;
   /** The call as it is measured, once a second. */
   picture = $state.raw<CallPicture | null>(null);
+  /** What does not bear our whole picture, so that less of it is sent. */
+  strained = $state<Strained | null>(null);
   /** A clock for the screen, once a second. */
   now_ms = $state(Date.now());
 
@@ -358,7 +361,13 @@ export class Call {
       speakerChosen: (id) => void this.remote.chooseSpeaker(id),
     };
     const meter = new QualityMeter(this.session);
-    meter.on("picture", (picture) => (this.picture = picture));
+    const strain = new Strain();
+    meter.on("picture", (picture) => {
+      this.picture = picture;
+      if (!strain.look(picture)) return;
+      this.session.ease(strain.ease);
+      this.strained = strain.reason;
+    });
     this.#endings.push(
       () => meter.stop(),
       () => clearInterval(clock),

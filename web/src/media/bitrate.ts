@@ -6,6 +6,7 @@
  * people look at, is served before the camera.
  */
 import type { ShareMode, Source } from "./session";
+import type { Ease } from "./strain";
 
 /** What an ordinary home uplink carries besides the rest of the house. */
 const UPLINK_BPS = 4_000_000;
@@ -69,6 +70,45 @@ export function boundsFor(
       };
     }
   }
+}
+
+/** What is left of a camera after so many steps down: a smaller picture, and fewer of them. */
+const EASED = [
+  { share: 1, scale: 1, most_fps: Infinity },
+  { share: 0.5, scale: 1.5, most_fps: 15 },
+  { share: 0.2, scale: 2, most_fps: 10 },
+] as const;
+/** Less than this is no picture any more. */
+const EASED_LEAST_BPS = 60_000;
+
+const less = (bps: number, share: number): number =>
+  Math.min(bps, Math.max(EASED_LEAST_BPS, Math.floor(bps * share)));
+
+export function eased(bounds: Bounds, ease: Ease): Bounds {
+  const { share, scale, most_fps } = EASED[ease];
+  return {
+    ...bounds,
+    maxBitrate_bps: less(bounds.maxBitrate_bps, share),
+    maxFramerate: bounds.maxFramerate && Math.min(bounds.maxFramerate, most_fps),
+    scaleDownBy: bounds.scaleDownBy * scale,
+  };
+}
+
+/** The same for a camera in layers; `whole` are its encodings as they were published. */
+export async function easeLayers(
+  sender: RTCRtpSender,
+  whole: readonly RTCRtpEncodingParameters[],
+  ease: Ease,
+): Promise<void> {
+  const { share, scale, most_fps } = EASED[ease];
+  const parameters = sender.getParameters();
+  for (const [index, encoding] of parameters.encodings.entries()) {
+    const { maxBitrate, maxFramerate, scaleResolutionDownBy = 1 } = whole[index] ?? {};
+    if (maxBitrate !== undefined) encoding.maxBitrate = less(maxBitrate, share);
+    if (maxFramerate !== undefined) encoding.maxFramerate = Math.min(maxFramerate, most_fps);
+    encoding.scaleResolutionDownBy = scaleResolutionDownBy * scale;
+  }
+  await sender.setParameters(parameters).catch(() => undefined);
 }
 
 const audio = (maxBitrate_bps: number): Bounds => ({

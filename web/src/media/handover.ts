@@ -31,6 +31,7 @@ import {
   type Source,
   type TileSize,
 } from "./session";
+import type { Ease } from "./strain";
 
 export type PlaneName = "mesh" | "sfu";
 
@@ -95,6 +96,7 @@ export class MovingSession implements MediaSession {
   private participants: readonly Listed[] = [];
   private readonly sizes = new Map<string, readonly [string, Source, TileSize]>();
   private iceServers: readonly RTCIceServer[] | null = null;
+  private eased: Ease = 0;
   private closed = false;
 
   constructor(options: HandoverOptions) {
@@ -158,6 +160,7 @@ export class MovingSession implements MediaSession {
     this.moving.add(session.data);
     if (this.iceServers !== null) session.setIceServers(this.iceServers);
     session.setParticipants(this.participants);
+    session.ease(this.eased);
     for (const [identity, source, size] of this.sizes.values()) {
       session.show(identity, source, size);
     }
@@ -369,6 +372,11 @@ export class MovingSession implements MediaSession {
 
   setShareMode(mode: ShareMode): void {
     for (const session of this.both()) session.setShareMode(mode);
+  }
+
+  ease(ease: Ease): void {
+    this.eased = ease;
+    for (const session of this.both()) session.ease(ease);
   }
 
   local(source: Source): LocalTrack | null {

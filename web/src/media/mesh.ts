@@ -5,7 +5,7 @@
  * what the room does not allow of somebody on it stays silent and black, whatever they send.
  * Our socket may come and go meanwhile: connections live by themselves.
  */
-import { boundsFor, type Bounds } from "./bitrate";
+import { boundsFor, eased, type Bounds } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
 import { isAlive } from "./alive";
@@ -31,6 +31,7 @@ import {
   type SignalPort,
   type Source,
 } from "./session";
+import type { Ease } from "./strain";
 
 export interface MeshOptions {
   readonly signals: SignalPort;
@@ -70,6 +71,7 @@ export class MeshSession implements MediaSession {
   private iceServers: readonly RTCIceServer[];
   private readonly transportPolicy: RTCIceTransportPolicy;
   private readonly onclose: (() => void) | undefined;
+  private eased: Ease = 0;
   private closed = false;
 
   /** Tracks of one stream are kept in step with each other; a share has its own sound. */
@@ -149,6 +151,11 @@ export class MeshSession implements MediaSession {
     this.locals.setShareMode(mode);
   }
 
+  ease(ease: Ease): void {
+    this.eased = ease;
+    this.adaptBounds();
+  }
+
   local(source: Source): LocalTrack | null {
     return this.locals.view(source);
   }
@@ -169,7 +176,8 @@ export class MeshSession implements MediaSession {
     for (const { source, track } of this.locals.all()) if (track !== null) sending.add(source);
     const bounds = new Map<Source, Bounds>();
     for (const { source, mode, options } of this.locals.all()) {
-      bounds.set(source, boundsFor(source, { ...options, mode }, this.connections.size, sending));
+      const whole = boundsFor(source, { ...options, mode }, this.connections.size, sending);
+      bounds.set(source, source === "camera" ? eased(whole, this.eased) : whole);
     }
     for (const peer of this.connections.values()) peer.setBounds(bounds);
   }

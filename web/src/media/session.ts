@@ -6,6 +6,7 @@
  * `setParticipants`, and believes no remote browser about either.
  */
 import type { Listenable } from "./events";
+import type { Ease } from "./strain";
 
 export const SOURCES = ["microphone", "camera", "screen_share", "screen_share_audio"] as const;
 export type Source = (typeof SOURCES)[number];
@@ -272,6 +273,8 @@ export interface MediaSession extends Listenable<SessionEvents> {
    */
   setMuted(source: Source, muted: boolean): Promise<void>;
   setShareMode(mode: ShareMode): void;
+  /** So many steps less of the camera, because the machine or the line does not bear it. */
+  ease(ease: Ease): void;
   local(source: Source): LocalTrack | null;
 
   /** The others in the room, without ourselves. Whoever is not listed is torn down at once. */

@@ -20,6 +20,7 @@ import {
   type TrackPublishOptions,
 } from "livekit-client";
 import { isAlive } from "./alive";
+import { easeLayers } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
 import { Locals, type Local } from "./locals";
@@ -47,6 +48,7 @@ import {
   type Source,
   type TileSize,
 } from "./session";
+import type { Ease } from "./strain";
 
 export interface SfuOptions {
   readonly self: string;
@@ -102,6 +104,9 @@ export class SfuSession implements MediaSession {
   private iceServers: readonly RTCIceServer[];
   private readonly transportPolicy: RTCIceTransportPolicy;
   private path: Path | null = null;
+  private eased: Ease = 0;
+  /** The layers of the camera as they were published. */
+  private layers: readonly RTCRtpEncodingParameters[] = [];
   private sending: Promise<void> = Promise.resolve();
   private closed = false;
 
@@ -204,6 +209,18 @@ export class SfuSession implements MediaSession {
     this.locals.setShareMode(mode);
   }
 
+  ease(ease: Ease): void {
+    this.eased = ease;
+    this.easeCamera();
+    // A machine that is short of time also has less to decode.
+    for (const remote of this.remotes.all()) this.fit(remote);
+  }
+
+  private easeCamera(): void {
+    const sender = this.published.get("camera")?.track?.sender;
+    if (sender) void easeLayers(sender, this.layers, this.eased);
+  }
+
   local(source: Source): LocalTrack | null {
     return this.locals.view(source);
   }
@@ -255,6 +272,10 @@ export class SfuSession implements MediaSession {
         source,
         await localParticipant.publishTrack(made as LiveKitLocal, options),
       );
+      if (source === "camera") {
+        this.layers = made.sender?.getParameters().encodings ?? [];
+        if (this.eased > 0) this.easeCamera();
+      }
       return;
     }
     if (local.track !== null && sent.mediaStreamTrack !== local.track) {
@@ -462,9 +483,10 @@ export class SfuSession implements MediaSession {
       return;
     }
     publication.setEnabled(true);
+    const step = STEP_PX * (source === "camera" ? 1 + this.eased : 1);
     publication.setVideoDimensions({
-      width: Math.ceil(size.width / STEP_PX) * STEP_PX,
-      height: Math.ceil(size.height / STEP_PX) * STEP_PX,
+      width: Math.ceil(size.width / step) * STEP_PX,
+      height: Math.ceil(size.height / step) * STEP_PX,
     });
   }
 

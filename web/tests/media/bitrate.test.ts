@@ -1,9 +1,45 @@
 import { describe, expect, test } from "vitest";
-import { askForOpusDtx, boundsFor, contentHint } from "../../src/media/bitrate";
+import { askForOpusDtx, boundsFor, contentHint, eased, easeLayers } from "../../src/media/bitrate";
 import type { Source } from "../../src/media/session";
 
 const plain = { mode: null };
 const set = (...sources: Source[]): Set<Source> => new Set(sources);
+
+describe("less of a camera", () => {
+  test("each step is a smaller picture, and fewer of them, and never nothing", () => {
+    const whole = boundsFor("camera", plain, 1, set("camera"));
+    expect(eased(whole, 0)).toEqual(whole);
+    const [one, two] = [eased(whole, 1), eased(whole, 2)];
+    expect([one.maxBitrate_bps, two.maxBitrate_bps]).toEqual([750_000, 300_000]);
+    expect([one.scaleDownBy, two.scaleDownBy]).toEqual([1.5, 2]);
+    expect([one.maxFramerate, two.maxFramerate]).toEqual([15, 10]);
+    const least = boundsFor("camera", plain, 40, set("camera"));
+    expect(eased(least, 2).maxBitrate_bps).toBe(60_000);
+  });
+
+  test("layers are eased by what they were, so that steps do not add up, and come back whole", async () => {
+    let encodings = [
+      { rid: "q", active: true, maxBitrate: 160_000, maxFramerate: 20, scaleResolutionDownBy: 2 },
+      { rid: "h", active: false, maxBitrate: 450_000, maxFramerate: 25, scaleResolutionDownBy: 1 },
+    ];
+    const whole = structuredClone(encodings);
+    const sender = {
+      getParameters: () => ({ encodings: structuredClone(encodings) }),
+      setParameters: (now: { encodings: typeof encodings }) => {
+        ({ encodings } = now);
+        return Promise.resolve();
+      },
+    } as unknown as RTCRtpSender;
+    await easeLayers(sender, whole, 1);
+    await easeLayers(sender, whole, 2);
+    expect(encodings.map(({ scaleResolutionDownBy }) => scaleResolutionDownBy)).toEqual([4, 2]);
+    expect(encodings.map(({ maxBitrate }) => maxBitrate)).toEqual([60_000, 90_000]);
+    // Which layers are made is the SFU's word.
+    expect(encodings.map(({ active }) => active)).toEqual([true, false]);
+    await easeLayers(sender, whole, 0);
+    expect(encodings).toEqual(whole);
+  });
+});
 
 describe("bounds", () => {
   test("a camera's bitrate falls as the room grows, and never under what shows a face", () => {
