@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 600
 DO = @$(PYTHON) -m tools.bootstrap
 
-.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster chaos screenshots bench bench-chat bench-data bench-handover setup lock clean
+.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster chaos screenshots bench bench-chat bench-data bench-handover bench-planes setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -61,6 +61,9 @@ bench-chat: ## what a chat message to 200 sockets costs, beside plain python-soc
 	$(DO) bench-chat $(ARGS)
 bench-handover: ## the longest pause in picture and sound while a call changes planes; needs Rust
 	$(DO) bench-handover $(ARGS)
+
+bench-planes: ## what a call of two to six costs a browser on each plane; Linux, needs Rust
+	$(DO) bench-planes $(ARGS)
 
 bench-data: ## how fast files and messages go between two pages
 	$(DO) bench-data $(ARGS)

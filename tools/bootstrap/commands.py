@@ -190,6 +190,15 @@ def bench_handover(arguments: Sequence[str]) -> int:
     return _program("bench.handover", arguments, client=True, media=True, chromium=True)
 
 
+def bench_planes(arguments: Sequence[str]) -> int:
+    """What a call of two to six costs a browser, on the mesh and on the SFU."""
+    if sys.platform != "linux":
+        raise StepFailed("make bench-planes reads processes as Linux tells of them.")
+    words = [f"--load={bench_parts.ensure_load()}", f"--media={bench_parts.ensure_media()}"]
+    words += arguments
+    return _program("bench.planes", words, client=True, media=True, chromium=True)
+
+
 def bench_chat(arguments: Sequence[str]) -> int:
     """What a chat message to many costs, beside plain python-socketio."""
     return _program("bench.chat", arguments)
@@ -342,6 +351,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "bench-chat": bench_chat,
     "bench-data": bench_data,
     "bench-handover": bench_handover,
+    "bench-planes": bench_planes,
     "setup": setup,
     "lock": lock,
     "clean": clean,

@@ -29,6 +29,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(20);
 pub struct Server {
     /// Its signalling.
     pub address: SocketAddr,
+    /// What stands before the paths of its signalling: nothing, or such as `/livekit`.
+    pub prefix: String,
     /// Its key.
     pub keys: Keys,
     /// The room that all join.
@@ -206,8 +208,9 @@ fn connect(
 ) -> Result<WebSocket<TcpStream>, String> {
     let token = server.keys.token(&server.room, identity);
     let url = format!(
-        "ws://{}/rtc?access_token={token}&auto_subscribe={}&protocol=15&sdk=go&version=2.0.0",
+        "ws://{}{}/rtc?access_token={token}&auto_subscribe={}&protocol=15&sdk=go&version=2.0.0",
         server.address,
+        server.prefix,
         u8::from(subscribes),
     );
     let stream = TcpStream::connect(server.address).map_err(|error| error.to_string())?;

@@ -2,6 +2,12 @@
 //!
 //! moim-load --address 127.0.0.1:7880 --key K --secret S --pid PID --media FOLDER
 //!           --scenario NAME --server LABEL [--seconds N]
+//!
+//! or plays people whom a browser sees and hears, until its input ends:
+//!
+//! moim-load --replay mesh --media FOLDER
+//! moim-load --replay sfu --people N --room R --address A --prefix /livekit --key K --secret S
+//!           --media FOLDER
 
 mod client;
 mod connection;
@@ -10,6 +16,7 @@ mod ledger;
 mod media;
 mod player;
 mod process;
+mod replay;
 mod report;
 mod run;
 mod scenario;
@@ -36,11 +43,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let option = |name: &str| options.get(name).cloned().ok_or(format!("--{name} is missing"));
     let library = Library::read(&PathBuf::from(option("media")?))?;
+    if options.get("replay").is_some_and(|plane| plane == "mesh") {
+        return replay::mesh(&library);
+    }
+    let keys = Keys { key: option("key")?, secret: option("secret")? };
+    let prefix = options.get("prefix").cloned().unwrap_or_default();
+    let room = options.get("room").cloned().unwrap_or("load".to_owned());
+    let server = Server { address: option("address")?.parse()?, prefix, keys, room };
+    if options.contains_key("replay") {
+        return replay::sfu(server, &library, option("people")?.parse()?);
+    }
     let name = option("scenario")?;
     let scenario = Scenario::named(&name, &library)
         .ok_or(format!("no scenario {name}: one of {}", NAMES.join(", ")))?;
-    let keys = Keys { key: option("key")?, secret: option("secret")? };
-    let server = Server { address: option("address")?.parse()?, keys, room: "load".to_owned() };
     let seconds = options.get("seconds").map_or(Ok(5.0), |text| text.parse::<f64>())?;
     let settings = Settings {
         pid: option("pid")?.parse()?,

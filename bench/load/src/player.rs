@@ -34,6 +34,7 @@ pub struct Player {
     frame: usize,
     since_start: u64,
     count: u32,
+    stamped: bool,
     last_key: Option<Instant>,
     key_wanted: bool,
 }
@@ -53,6 +54,8 @@ pub struct Layer {
     pub size: (u32, u32),
     /// For what is signalled.
     pub bitrate_bps: u32,
+    /// Whether packets carry a stamp, which receivers verify and which no decoder survives.
+    pub stamped: bool,
 }
 
 impl Player {
@@ -71,6 +74,7 @@ impl Player {
             frame: 0,
             since_start: 0,
             count: 0,
+            stamped: layer.stamped,
             last_key: None,
             key_wanted: false,
         }
@@ -112,12 +116,15 @@ impl Player {
             ..ExtensionValues::default()
         };
         let (track, layer, audio, key) = (self.track, self.layer, self.audio, frame.key);
+        let stamped = self.stamped;
         let count = &mut self.count;
         let mut write = |mut payload: Vec<u8>, last: bool| {
             *count += 1;
             let entry = audio || (key && last);
-            let sent_ns = Stamp::now_ns();
-            Stamp { sent_ns, track, layer, entry, count: *count }.write(&mut payload);
+            if stamped {
+                let sent_ns = Stamp::now_ns();
+                Stamp { sent_ns, track, layer, entry, count: *count }.write(&mut payload);
+            }
             // The first number is low: SRTP's rollover counter starts at zero.
             let seq = u64::from(*count) + 1_000;
             let write = RtpWrite::new(pt, seq.into(), time, now, payload)

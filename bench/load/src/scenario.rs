@@ -27,6 +27,7 @@ impl Library {
             layer: 0,
             size,
             bitrate_bps,
+            stamped: true,
         };
         Ok(Self {
             video: [
@@ -41,12 +42,26 @@ impl Library {
                 layer: 0,
                 size: (0, 0),
                 bitrate_bps: 32_000,
+                stamped: true,
             },
         })
     }
 
     fn one(&self, size: usize) -> Vec<Layer> {
         self.video.get(size).cloned().into_iter().collect()
+    }
+
+    /// What somebody sends whom browsers see and hear: a voice and a picture of 360p, by itself or
+    /// with a smaller layer below it.
+    pub fn person(&self, number: u16, simulcast: bool) -> [Plan; 2] {
+        let picture =
+            if simulcast { self.simulcast().into_iter().take(2).collect() } else { self.one(1) };
+        [(2 * number, true, vec![self.audio.clone()]), (2 * number + 1, false, picture)].map(
+            |(number, audio, layers)| {
+                let plain = layers.into_iter().map(|layer| Layer { stamped: false, ..layer });
+                Plan { number, audio, layers: plain.collect() }
+            },
+        )
     }
 
     fn simulcast(&self) -> Vec<Layer> {
