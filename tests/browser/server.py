@@ -39,9 +39,11 @@ class MoimServer(RealServer):
     # How it is started, in a folder of its own.
     program: Sequence[str] = (sys.executable, "-m", "moim")
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str] | None = None, port: int | None = None
+    ) -> None:
         super().__init__(folder, "moim.log")
-        self.port = free_port()
+        self.port = port or free_port()
         self._settings = dict(settings or {})
 
     @property

@@ -1,4 +1,6 @@
-"""What `make bench` needs beside the product: the peer, the load generator, and what it plays."""
+"""What `make bench` needs beside the product: the peer, the load generator, and what it plays.
+
+The tests need the peer too, as the cluster that moim may be given."""
 
 import os
 import shutil
@@ -13,6 +15,8 @@ FOLDER = TOOLS / "bench"
 MEDIA = FOLDER / "media"
 # The newest that can be installed so: later ones replace modules, which `go install` refuses.
 PEER = "github.com/livekit/livekit-server/cmd/server@v1.11.0"
+_PROGRAM = FOLDER / "peer" / f"server{EXE}"
+_STAMP = FOLDER / "peer.stamp"
 
 
 def find_go() -> Path | None:
@@ -22,24 +26,29 @@ def find_go() -> Path | None:
     return Path(found) if found else None
 
 
+def find_peer() -> Path | None:
+    """LiveKit's server, where it was built."""
+    built = _PROGRAM.is_file() and is_stamped(_STAMP, digest([], PEER))
+    return _PROGRAM if built else None
+
+
 def ensure_peer() -> Path:
     """LiveKit's server; gives the program.
 
     Raises:
         StepFailed: there is no Go, or the module cannot be had.
     """
-    program = FOLDER / "peer" / f"server{EXE}"
-    stamp, value = FOLDER / "peer.stamp", digest([], PEER)
-    if program.is_file() and is_stamped(stamp, value):
+    program = find_peer()
+    if program is not None:
         return program
     go = find_go()
     if go is None:
         raise StepFailed("no Go here: LiveKit's server is built with it (https://go.dev/dl).")
     with step("LiveKit's server, from Go's module proxy"):
-        env = {**network.environment(), "GOBIN": str(program.parent)}
+        env = {**network.environment(), "GOBIN": str(_PROGRAM.parent)}
         quietly([go, "install", PEER], env=env)
-        write_stamp(stamp, value)
-    return program
+        write_stamp(_STAMP, digest([], PEER))
+    return _PROGRAM
 
 
 def ensure_load() -> Path:

@@ -259,12 +259,22 @@ def _engine_checks(env: Mapping[str, str]) -> checks.Count:
         return failed
     if built != [True]:
         return checks.Count(skipped=1)
+    _find_peer()
     cargo_env = {**engine.environment(), **env, "PATH": engine.environment()["PATH"]}
     count = checks.Count()
     for check in engine.checks():
         count += checks.run(check, cargo_env)
     clients = checks.pytest("LiveKit clients", "sfu", "sfu and not browser")
     return count + checks.run(clients, env, show=True)
+
+
+def _find_peer() -> None:
+    """LiveKit's own server, which tests run moim against; where it cannot be had they are skipped,
+    and say so."""
+    try:
+        bench_parts.ensure_peer()
+    except StepFailed as error:
+        print(f"  -  {error}", flush=True)
 
 
 def _tried(name: str, action: Callable[[], None]) -> checks.Count:
