@@ -22,6 +22,7 @@ from moim.meeting.ids import (
     FileId,
     Identity,
     MeetingId,
+    Plane,
     RoomId,
     Sid,
 )
@@ -168,7 +169,7 @@ class Browser:
 
     async def join(self, name: str = "Somebody", **fields: Any) -> Sid:
         """Take the seat; what is heard from now on is folded."""
-        said = await self.ask(Join(name=name, tab=self.tab, **fields))
+        said = await self.ask(Join(name=name, tab=self.tab, **{"planes": tuple(Plane), **fields}))
         self.view = load_room(said.extra["snapshot"])
         return Sid(said.extra["sid"])
 

@@ -42,7 +42,7 @@ def people() -> World:
     """Joining, reloading, renaming, roles, being removed and let back in."""
     world = World().join(MINA, JUN, SORA)
     world.do(JUN, m.Rename(name="준"))
-    world.do(JUN, m.Join(name="준호", tab="tab-of-jun"))
+    world.do(JUN, m.Join(name="준호", tab="tab-of-jun", planes=(Plane.SFU, Plane.MESH)))
     world.do(MINA, m.GrantRole(identity=SORA, role=Role.HOST))
     world.do(MINA, m.Remove(identity=JUN))
     world.do(SORA, m.Readmit(identity=JUN))

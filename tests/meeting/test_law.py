@@ -17,6 +17,7 @@ from moim.meeting.ids import (
     SYSTEM,
     FileId,
     Identity,
+    Plane,
     PlaneChoice,
     Right,
     Role,
@@ -54,7 +55,13 @@ HOST_ONLY = (
     rights.SetRight,
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
-    st.builds(m.Join, name=names, tab=st.just("tab-12345"), take_over=st.booleans()),
+    st.builds(
+        m.Join,
+        name=names,
+        tab=st.just("tab-12345"),
+        take_over=st.booleans(),
+        planes=st.lists(st.sampled_from(list(Plane)), max_size=2).map(tuple),
+    ),
     st.builds(m.Leave),
     st.builds(m.Rename, name=names, identity=st.none() | people),
     st.builds(m.Remove, identity=people),

@@ -6,12 +6,13 @@ from moim.meeting import visitors
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Limits
 from moim.meeting.ids import SYSTEM, Identity, Plane, PlaneChoice, Source
-from moim.meeting.membership import Leave, Remove
+from moim.meeting.membership import Join, Leave, Remove
 from moim.meeting.model import Track
 from moim.meeting.passing import SendSignal, relay
 from moim.meeting.topology import (
     AGAIN_MS,
     CALM_MS,
+    MESH_BEARS,
     PATIENCE_MS,
     Begin,
     ChoosePlane,
@@ -98,6 +99,77 @@ def test_a_pair_without_a_direct_way_moves_a_meeting_for_as_long_as_both_are_the
     room.do(SORA, Leave())
     room.do(HANA, Leave())
     assert next_plane(room) is Plane.MESH
+
+
+def comes_with_the_mesh_alone(room: World, identity: Identity) -> None:
+    room.do(identity, Join(name="Old", tab="an-old-page"))
+
+
+def test_who_knows_the_mesh_alone_keeps_a_meeting_there_while_they_are_present() -> None:
+    room = world(MINA, JUN, SORA)
+    comes_with_the_mesh_alone(room, HANA)
+    assert next_plane(room) is None
+    room.do(HANA, Leave())
+    room.join(HANA)
+    assert next_plane(room) is Plane.SFU
+
+
+def test_a_meeting_comes_back_at_once_for_who_knows_the_mesh_alone() -> None:
+    room = world(*ALL)
+    move_all(room, Plane.SFU)
+    nari = Identity("u_nari")
+    comes_with_the_mesh_alone(room, nari)
+    found = due(room.room, room.limits)
+    assert found is not None
+    assert (found.to, found.at_ms) == (Plane.MESH, room.now_ms)
+    move_all(room, Plane.MESH)
+    assert next_plane(room) is None
+    room.do(nari, Leave())
+    assert next_plane(room) is Plane.SFU
+
+
+def test_more_people_than_a_mesh_bears_stay_on_the_sfu() -> None:
+    crowd = tuple(Identity(f"u_{n}") for n in range(MESH_BEARS))
+    room = World(limits=Limits(participants=50, mesh_most=3, sfu=True)).join(*crowd)
+    move_all(room, Plane.SFU)
+    comes_with_the_mesh_alone(room, HANA)
+    assert next_plane(room) is None
+
+
+def test_a_host_moves_a_meeting_without_who_knows_the_mesh_alone() -> None:
+    room = world(MINA)
+    comes_with_the_mesh_alone(room, JUN)
+    room.do(MINA, ChoosePlane(choice=PlaneChoice.SFU))
+    epoch = move(room, Plane.SFU)
+    room.do(MINA, Ready(epoch=epoch))
+    room.do(SYSTEM, Settle(epoch=epoch, connected=(MINA, JUN)))
+    assert plane(room) is Plane.SFU
+
+
+def test_who_takes_no_part_in_sound_and_picture_moves_nobody_and_is_not_waited_for() -> None:
+    room = world(MINA, JUN, SORA)
+    room.do(HANA, Join(name="Reader", tab="a-chat-bot", planes=()))
+    room.do(JUN, ReportWays(sfu=True, no_way=(HANA,)))
+    assert next_plane(room) is None
+    room.join(Identity("u_nari"))
+    epoch = move(room, Plane.SFU)
+    for identity in (MINA, JUN, SORA, Identity("u_nari")):
+        room.do(identity, Ready(epoch=epoch))
+    here = tuple(p.identity for p in room.room.participants)
+    room.do(SYSTEM, Settle(epoch=epoch, connected=here))
+    assert plane(room) is Plane.SFU
+    room.do(SORA, Leave())
+    room.do(Identity("u_nari"), Leave())
+    assert next_plane(room) is Plane.MESH
+
+
+def test_a_page_that_takes_a_seat_again_says_anew_what_it_knows() -> None:
+    room = world(MINA)
+    comes_with_the_mesh_alone(room, JUN)
+    room.do(JUN, Join(name="Jun", tab="a-newer-page", planes=(Plane.SFU, Plane.MESH)))
+    seat = room.room.find(JUN)
+    assert seat is not None
+    assert seat.planes == tuple(Plane)
 
 
 def test_a_meeting_does_not_move_where_somebody_has_no_way_to_the_sfu() -> None:

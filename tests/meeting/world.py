@@ -5,7 +5,7 @@ from typing import Any
 
 from moim.meeting import conduct
 from moim.meeting.feature import Command, Context, Limits, Stored
-from moim.meeting.ids import SYSTEM, CommandId, Identity, MeetingId, RoomId, Sid, Stream
+from moim.meeting.ids import SYSTEM, CommandId, Identity, MeetingId, Plane, RoomId, Sid, Stream
 from moim.meeting.membership import Join
 from moim.meeting.model import Room
 from moim.meeting.rules import apply, decide, dump_event, snapshot, streams_of
@@ -66,7 +66,10 @@ class World:
 
     def join(self, *people: Identity) -> "World":
         for identity in people:
-            self.do(identity, Join(name=identity[2:].title(), tab="tab-of-" + identity[2:]))
+            self.do(
+                identity,
+                Join(name=identity[2:].title(), tab="tab-of-" + identity[2:], planes=tuple(Plane)),
+            )
         return self
 
     def _scrub(self, about: int | None) -> None:

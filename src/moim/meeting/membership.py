@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Context, Event, Stored
@@ -60,6 +60,8 @@ class Join(Command):
     sid: SomeSid | None = None
     """The seat that this page already holds, when its socket reconnects."""
     take_over: bool = False
+    planes: tuple[Plane, ...] = Field(default=(Plane.MESH,), max_length=len(Plane))
+    """Those that the page can carry sound and picture by; none, to take no part in them."""
 
 
 class Leave(Command):
@@ -133,20 +135,24 @@ class ParticipantJoined(Event):
     """Somebody took a seat."""
 
     type: ClassVar[str] = "participant.joined"
+    v: ClassVar[int] = 2
     identity: Identity
     sid: Sid
     name: str
     role: Role
     livekit: str | None = None
     """What they are called on the SFU, when they came by it alone."""
+    planes: tuple[Plane, ...] = tuple(Plane)
 
 
 class ParticipantResumed(Event):
     """Somebody took their seat again from a new page. Tracks and mutes are as before."""
 
     type: ClassVar[str] = "participant.resumed"
+    v: ClassVar[int] = 2
     identity: Identity
     sid: Sid
+    planes: tuple[Plane, ...] = tuple(Plane)
 
 
 class ParticipantLeft(Event):
@@ -263,15 +269,27 @@ def _join(room: Room, actor: Identity, join: Join, ctx: Context) -> Iterable[Eve
             return ()
         if ctx.occupied and not join.take_over:
             raise Refused(ErrorCode.SEAT_TAKEN)
-        resumed = ParticipantResumed(identity=actor, sid=ctx.sid)
+        resumed = ParticipantResumed(identity=actor, sid=ctx.sid, planes=_known(join.planes))
         if seat.name == join.name:
             return (resumed,)
         return (resumed, ParticipantRenamed(identity=actor, name=join.name))
-    return seat_somebody(room, actor, join.name, ctx)
+    return seat_somebody(room, actor, join.name, ctx, planes=_known(join.planes))
+
+
+def _known(planes: Iterable[Plane]) -> tuple[Plane, ...]:
+    """In the order of `Plane`, each once."""
+    said = set(planes)
+    return tuple(plane for plane in Plane if plane in said)
 
 
 def seat_somebody(
-    room: Room, identity: Identity, name: str, ctx: Context, *, livekit: str | None = None
+    room: Room,
+    identity: Identity,
+    name: str,
+    ctx: Context,
+    *,
+    planes: tuple[Plane, ...],
+    livekit: str | None = None,
 ) -> Iterable[Event]:
     """A new seat, and a meeting around it when it is the first.
 
@@ -283,7 +301,12 @@ def seat_somebody(
     if len(room.participants) >= ctx.limits.participants and not host:
         raise Refused(ErrorCode.ROOM_FULL)
     joined = ParticipantJoined(
-        identity=identity, sid=ctx.sid, name=name, role=room.role_of(identity), livekit=livekit
+        identity=identity,
+        sid=ctx.sid,
+        name=name,
+        role=room.role_of(identity),
+        livekit=livekit,
+        planes=planes,
     )
     if room.meeting is not None:
         return (joined,)
@@ -356,10 +379,11 @@ def apply(room: Room, stored: Stored) -> Room:
                 role=joined.role,
                 joined_ms=stored.at_ms,
                 livekit=joined.livekit,
+                planes=joined.planes,
             )
             return room.but(participants=(*_without(room, joined.identity), seat))
-        case ParticipantResumed(identity=identity, sid=sid):
-            return _change(room, identity, sid=sid)
+        case ParticipantResumed(identity=identity, sid=sid, planes=planes):
+            return _change(room, identity, sid=sid, planes=planes)
         case ParticipantLeft(identity=identity):
             return room.but(participants=_without(room, identity))
         case ParticipantRenamed(identity=identity, name=name):

@@ -42,6 +42,8 @@ class Participant(Frozen):
     role: Role
     joined_ms: int
     tracks: dict[Source, Track] = Field(default={})
+    planes: tuple[Plane, ...] = tuple(Plane)
+    """Which planes their program knows; none: they take no part in sound and picture."""
     livekit: str | None = None
     """What somebody who came with a LiveKit client, without moim's, is called on the SFU."""
     sfu: bool | None = None

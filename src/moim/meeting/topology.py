@@ -8,8 +8,12 @@ The rules in prose:
 - It moves make before break: everybody opens the new plane beside the old one and says so; once all
   are ready it has moved, and only then the old one is closed. When somebody cannot, or takes too
   long, everybody stays where they were, and it is tried again later, each time later.
-- Nobody is moved to where they have no way: when somebody cannot reach the SFU, it does not move
-  for the number of people alone.
+- Nobody is moved to where they have no way: when somebody cannot reach the SFU, or came with a
+  program that knows the mesh alone, it does not move for the number of people alone. When such a
+  program comes to a meeting on the SFU, up to eight people go back to the mesh for its sake at
+  once. Otherwise it hears nobody while the meeting is on the SFU, and everybody sees so by its
+  `planes`; nobody waits for it to move along.
+- Who takes no part in sound and picture (a bot that reads the chat) counts nowhere here.
 - A room whose hosts chose the SFU begins there: nobody learns anybody's address.
 - A host's choice needs no reason, and each move has an epoch of its own.
 - When the room's SFU is another server's from now on, it moves from the one to the other just so.
@@ -26,7 +30,7 @@ from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Context, Event, Limits, Stored
 from moim.meeting.ids import Identity, Plane, PlaneChoice, SomeIdentity
 from moim.meeting.membership import ParticipantJoined, ParticipantLeft
-from moim.meeting.model import Meeting, Move, Room
+from moim.meeting.model import Meeting, Move, Participant, Room
 
 PATIENCE_MS = 15_000
 """How long a move may take."""
@@ -35,6 +39,8 @@ CALM_MS = 10_000
 AGAIN_MS = 15_000
 """After a first move that failed; doubled with each further one."""
 LATEST_AGAIN_MS = 600_000
+MESH_BEARS = 8
+"""So many people go back to a mesh for the sake of one who cannot do without."""
 
 
 class StayReason(StrEnum):
@@ -185,17 +191,29 @@ def wanted(room: Room, meeting: Meeting, limits: Limits) -> Plane:
         return Plane.SFU
     if room.plane is PlaneChoice.MESH:
         return Plane.MESH
-    people = {p.identity for p in room.participants}
-    if meeting.plane is Plane.MESH and any(p.sfu is False for p in room.participants):
+    seats = _taking_part(room)
+    people = {p.identity for p in seats}
+    if meeting.plane is Plane.MESH and any(p.sfu is False for p in seats):
+        return Plane.MESH
+    if _mesh_alone(room) and (meeting.plane is Plane.MESH or len(people) <= MESH_BEARS):
         return Plane.MESH
     if len(people) > limits.mesh_most:
         return Plane.SFU
-    if any(other in people for p in room.participants for other in p.no_way):
+    if any(other in people for p in seats for other in p.no_way):
         return Plane.SFU
     # One fewer than would just do: who comes and goes at the limit moves nobody.
     if meeting.plane is Plane.SFU and len(people) > max(1, limits.mesh_most - 1):
         return Plane.SFU
     return Plane.MESH
+
+
+def _taking_part(room: Room) -> list[Participant]:
+    return [p for p in room.participants if p.planes]
+
+
+def _mesh_alone(room: Room) -> bool:
+    """Whether somebody's program knows the mesh and nothing else."""
+    return any(p.planes == (Plane.MESH,) for p in room.participants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +238,9 @@ def due(room: Room, limits: Limits) -> Due | None:
     to = wanted(room, meeting, limits)
     if to is meeting.plane:
         return None
-    # A host's choice is not something that flaps.
+    # A host's choice is not something that flaps, and who hears nobody is not kept waiting.
     calm = to is Plane.MESH and limits.sfu and room.plane is not PlaneChoice.MESH
+    calm = calm and not _mesh_alone(room)
     wait_ms = CALM_MS if calm else 0
     if meeting.failures:
         wait_ms = min(LATEST_AGAIN_MS, AGAIN_MS * 2 ** (meeting.failures - 1))
@@ -229,9 +248,12 @@ def due(room: Room, limits: Limits) -> Due | None:
 
 
 def _awaited(room: Room, move: Move) -> list[Identity]:
-    """Who is not ready yet. Who came with a LiveKit client is on the SFU already."""
+    """Who is not ready yet, of those who know both planes. Who came with a LiveKit client is on the
+    SFU already."""
     return [
-        p.identity for p in room.participants if p.livekit is None and p.identity not in move.ready
+        p.identity
+        for p in room.participants
+        if p.livekit is None and p.planes == tuple(Plane) and p.identity not in move.ready
     ]
 
 

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.feature import Command, Context, Event
-from moim.meeting.ids import Identity, SomeIdentity, Source
+from moim.meeting.ids import Identity, Plane, SomeIdentity, Source
 from moim.meeting.membership import LeaveReason, free_seat, seat_somebody
 from moim.meeting.model import Participant, Room, Track
 from moim.meeting.tracks import TrackMuted, TrackPublished, TrackUnmuted, TrackUnpublished
@@ -72,7 +72,7 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
                 raise Refused(ErrorCode.BARRED)
             if room.find(identity) is not None:
                 return ()
-            return seat_somebody(room, identity, name, ctx, livekit=livekit)
+            return seat_somebody(room, identity, name, ctx, planes=(Plane.SFU,), livekit=livekit)
         case Depart(identity=identity):
             seat = _visitor(room, identity)
             return () if seat is None else free_seat(room, seat, LeaveReason.LEFT)

@@ -428,7 +428,8 @@ export class Call {
     const { room, seat } = this;
     this.session.setParticipants(
       room.participants
-        .filter(({ identity }) => identity !== seat.identity)
+        // To who takes no part in sound and picture there is nothing to connect.
+        .filter(({ identity, planes }) => identity !== seat.identity && planes.length > 0)
         .map(({ identity, sid, livekit, tracks }): Listed => ({
           identity,
           sid,

@@ -11,16 +11,30 @@ export interface Person {
   readonly camera: boolean;
   readonly share: ShareMode | null;
   readonly shareSound: boolean;
+  /** Their program does not know the plane that carries the call: they hear and see nobody. */
+  readonly leftOut: boolean;
   /** 1 is the first in the queue. */
   readonly handPlace: number | null;
 }
 
 export function peopleOf(room: Room, me: string): Person[] {
   const queue = room.slices.hand.queue;
-  return room.participants.map((seat) => personOf(seat, queue, me));
+  return room.participants.map((seat) => ({
+    ...personOf(seat, queue, me),
+    leftOut: isLeftOut(room, seat),
+  }));
 }
 
-function personOf(seat: Participant, queue: readonly string[], me: string): Person {
+/** Whether somebody takes part in sound and picture, and not by the plane that carries them. */
+export function isLeftOut({ meeting }: Room, { planes }: Participant): boolean {
+  return meeting !== null && planes.length > 0 && !planes.includes(meeting.plane);
+}
+
+function personOf(
+  seat: Participant,
+  queue: readonly string[],
+  me: string,
+): Omit<Person, "leftOut"> {
   const { microphone, camera, screen_share: share, screen_share_audio: sound } = seat.tracks;
   const place = queue.indexOf(seat.identity);
   return {

@@ -14,13 +14,15 @@ export function applyMembership(room: Room, event: Durable): Room {
     case "meeting.ended":
       return { ...room, meeting: null, participants: [] };
     case "participant.joined": {
-      const { identity, sid, name, role, livekit } = event.payload;
-      const fresh = { joined_ms: event.at_ms, tracks: {}, livekit, sfu: null, no_way: [] };
-      const seat = { identity, sid, name, role, ...fresh };
+      const { identity, sid, name, role, livekit, planes } = event.payload;
+      const fresh = { joined_ms: event.at_ms, tracks: {}, sfu: null, no_way: [] };
+      const seat = { identity, sid, name, role, livekit, planes, ...fresh };
       return { ...room, participants: [...without(room, identity), seat] };
     }
-    case "participant.resumed":
-      return changeSeat(room, event.payload.identity, { sid: event.payload.sid });
+    case "participant.resumed": {
+      const { identity, sid, planes } = event.payload;
+      return changeSeat(room, identity, { sid, planes });
+    }
     case "participant.left":
       return { ...room, participants: without(room, event.payload.identity) };
     case "participant.renamed":

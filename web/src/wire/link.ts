@@ -14,7 +14,7 @@ import type { Durable } from "../meeting/fold";
 import { type Accepted, type Ack, type Extras, Refusal, type RefusalCode } from "./ack";
 import { makeId } from "./ids";
 import { EventStream } from "./stream";
-import type { Commands, Goodbye, Hello, IceSettings, PassingFrame, Room } from "./types.gen";
+import type { Commands, Goodbye, Hello, IceSettings, PassingFrame, Plane, Room } from "./types.gen";
 
 export type Farewell = Exclude<Goodbye["code"], "server_stopping">;
 export type LinkStatus = "idle" | "connecting" | "online" | "offline" | "closed";
@@ -62,6 +62,8 @@ interface Pending {
   readonly early: boolean;
 }
 
+/** What our pages carry sound and picture by. */
+const PLANES = ["mesh", "sfu"] as const satisfies readonly Plane[];
 const ATTEMPT_MS = 5_000;
 /** The server answers and cannot reach its storage: asked again sooner than one that is silent. */
 const STORAGE_AWAY_MS = 1_000;
@@ -156,7 +158,13 @@ export class RoomLink extends Emitter<LinkEvents> {
     this.connect();
     const answer = await this.command(
       "participant.join",
-      { name: options.name, tab: options.tab, take_over: options.takeOver ?? false, sid: null },
+      {
+        name: options.name,
+        tab: options.tab,
+        take_over: options.takeOver ?? false,
+        sid: null,
+        planes: [...PLANES],
+      },
       { early: true, timeoutMs: 20_000 },
     );
     // What was taken over once must not be taken over again by a reconnect.
@@ -325,7 +333,7 @@ export class RoomLink extends Emitter<LinkEvents> {
       const { name, tab } = seat;
       const answer = await this.command(
         "participant.join",
-        { name, tab, sid: this.sid, take_over: false },
+        { name, tab, sid: this.sid, take_over: false, planes: [...PLANES] },
         { early: true, timeoutMs: 15_000 },
       );
       if (this.socket.id !== connection) return;

@@ -254,6 +254,7 @@ export interface Participant {
   tracks: {
     [k: string]: Track;
   };
+  planes: Plane1[];
   livekit: string | null;
   sfu: boolean | null;
   no_way: string[];
@@ -637,6 +638,10 @@ export interface Join {
   tab: string;
   sid?: string | null;
   take_over?: boolean;
+  /**
+   * @maxItems 2
+   */
+  planes?: Plane1[];
 }
 /**
  * Give the seat up.
@@ -1049,6 +1054,7 @@ export interface ParticipantJoined {
   name: string;
   role: Role;
   livekit: string | null;
+  planes: Plane1[];
 }
 /**
  * A seat is free.
@@ -1077,6 +1083,7 @@ export interface ParticipantRenamed {
 export interface ParticipantResumed {
   identity: string;
   sid: string;
+  planes: Plane1[];
 }
 /**
  * The hosts want the media of this room to travel so.
