@@ -82,13 +82,13 @@ async def test_a_call_moves_to_livekits_server_for_a_bot_is_moderated_there_and_
 
         await until(bot_sees_and_hears_jun, "the bot to see and hear Jun", 30)
         await act_on(mina, "Jun", "right-microphone")
-        await until(lambda: sends(bot, jun_there, {"camera"}), "Jun's sound to be ended there")
+        await until(lambda: sends(bot, jun_there, {"camera"}), "Jun's sound to be ended there", 30)
         await act_on(mina, "Bot", "mute")
 
         async def is_muted() -> bool:
             return bot.published["microphone"].muted
 
-        await until(is_muted, "the bot to be muted there")
+        await until(is_muted, "the bot to be muted there", 30)
         await expect(mina.tile("Bot")).to_have_attribute("data-muted", "true")
         await act_on(mina, "Jun", "right-microphone")
         await jun.page.get_by_test_id("mic-button").click()
@@ -98,7 +98,7 @@ async def test_a_call_moves_to_livekits_server_for_a_bot_is_moderated_there_and_
         async def is_out() -> bool:
             return "disconnected" in bot.events
 
-        await until(is_out, "the bot to be put out")
+        await until(is_out, "the bot to be put out", 30)
     for person in (mina, jun):
         await is_on(person, "mesh")
     await see_and_hear(mina, jun, others=1)

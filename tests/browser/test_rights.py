@@ -24,6 +24,7 @@ from tests.sfu.clients.sdk import Picture, people
 
 SPLIT = Picture(60, 200)
 REFUSED_S = 15
+COMES_S = 30
 SOURCES = {
     "microphone": rtc.TrackSource.SOURCE_MICROPHONE,
     "camera": rtc.TrackSource.SOURCE_CAMERA,
@@ -137,12 +138,14 @@ async def test_the_sfu_itself_refuses_a_page_and_a_bot_what_was_taken_from_them(
         everything = {"microphone", "camera"}
         for identity in (jun_there, "bot"):
             sending = partial(sends, eye, identity, everything)
-            await until(sending, f"all that {identity} sends")
+            await until(sending, f"all that {identity} sends", COMES_S)
 
         await act_on(mina, "Bot", "right-camera")
         await act_on(mina, "Jun", "right-microphone")
-        await until(lambda: sends(eye, "bot", {"microphone"}), "the bot's camera to be ended")
-        await until(lambda: sends(eye, jun_there, {"camera"}), "Jun's sound to be ended")
+        await until(
+            lambda: sends(eye, "bot", {"microphone"}), "the bot's camera to be ended", COMES_S
+        )
+        await until(lambda: sends(eye, jun_there, {"camera"}), "Jun's sound to be ended", COMES_S)
         await mina.sees(1)
         with suppress(PublishTrackError, TimeoutError):
             await asyncio.wait_for(bot.show(SPLIT), REFUSED_S)
@@ -151,12 +154,13 @@ async def test_the_sfu_itself_refuses_a_page_and_a_bot_what_was_taken_from_them(
 
         await act_on(mina, "Bot", "right-camera")
         await act_on(mina, "Jun", "right-microphone")
+        await until(lambda: may_publish(bot, "camera"), "the bot to hear of its camera", COMES_S)
         await bot.show(SPLIT)
         await mina.sees(2)
         await jun.page.get_by_test_id("mic-button").click()
         for identity in (jun_there, "bot"):
             sending = partial(sends, eye, identity, everything)
-            await until(sending, f"{identity} to send again")
+            await until(sending, f"{identity} to send again", COMES_S)
 
 
 @needs_engine
@@ -178,16 +182,16 @@ async def test_a_bot_that_comes_later_has_no_more_than_the_guests(
             await bot.hum(440)
         await other.join(door)
         await expect(mina.tile("Bot")).to_be_visible()
-        await until(lambda: sends(other, "bot", {"camera"}), "the bot's sound to be ended")
+        await until(lambda: sends(other, "bot", {"camera"}), "the bot's sound to be ended", COMES_S)
         await is_on(mina, "sfu")
         await mina.sees(1)
-        await until(lambda: may_write(bot, False), "the bot to hear that it may not write")
+        await until(lambda: may_write(bot, False), "the bot to hear that it may not write", COMES_S)
         before = len(other.data)
         await bot.room.local_participant.publish_data("hello", topic="words")
         await act_on(mina, "Bot", "right-chat")
-        await until(lambda: may_write(bot, True), "the bot to hear that it may write")
+        await until(lambda: may_write(bot, True), "the bot to hear that it may write", COMES_S)
         await bot.room.local_participant.publish_data("hello again", topic="words")
-        await until(lambda: has_heard(other, before), "what the bot wrote")
+        await until(lambda: has_heard(other, before), "what the bot wrote", COMES_S)
         assert [packet.data for packet in other.data[before:]] == [b"hello again"]
 
 
@@ -196,6 +200,10 @@ async def sends(eye: Bot, identity: str, sources: set[str]) -> bool:
     found = eye.room.remote_participants.get(identity)
     there = found.track_publications.values() if found is not None else ()
     return {one.source for one in there} == {SOURCES[source] for source in sources}
+
+
+async def may_publish(bot: Bot, source: str) -> bool:
+    return SOURCES[source] in bot.room.local_participant.permissions.can_publish_sources
 
 
 async def may_write(bot: Bot, wanted: bool) -> bool:

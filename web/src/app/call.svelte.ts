@@ -133,7 +133,7 @@ export class Call {
       on: (event: string, handler: PassingHandler) => this.onPassing(event, handler),
       doubt: () => link.doubt(),
     };
-    this.#planes = new CallPlanes(link, seat.identity, wire, sfu);
+    this.#planes = new CallPlanes(link, seat.identity, wire, sfu, this.start.base);
     this.session = this.#planes.session;
     this.#ways = new Ways(link, seat.identity, this.#planes, this.start.network.sfu);
     this.#publishing = new Publishing(this.session, link, seat.identity);

@@ -27,6 +27,7 @@ export class CallPlanes {
     private readonly self: string,
     private readonly wire: SignalRelay,
     sfu: SfuModule | null,
+    private readonly base: string,
   ) {
     const { room } = link;
     this.servers = iceServers(link.ice?.servers ?? []);
@@ -54,9 +55,15 @@ export class CallPlanes {
   /** Whether this browser reaches the SFU. */
   async trySfu(): Promise<boolean> {
     const { trySfu } = await loadSfu();
-    const access = async (): Promise<{ url: string; token: string }> =>
-      (await this.link.command("plane.access", { trial: true })).access;
-    return trySfu(access, { iceServers: [...this.servers] });
+    return trySfu(() => this.access(true), { iceServers: [...this.servers] });
+  }
+
+  private async access(trial: boolean): Promise<{ url: string; token: string }> {
+    const { access } = await this.link.command("plane.access", { trial });
+    const { url, token } = access;
+    // An app around moim may have it below a path that moim is not told of.
+    const within = !url.startsWith("/") || url.startsWith(`${this.base}/`);
+    return { url: within ? url : this.base + url, token };
   }
 
   setReachable(up: boolean): void {
@@ -93,7 +100,7 @@ export class CallPlanes {
   private through({ SfuSession }: SfuModule, keep: boolean): OpenedSession {
     const session = new SfuSession({
       self: this.self,
-      access: async () => (await this.link.command("plane.access", {})).access,
+      access: () => this.access(false),
       iceServers: this.servers,
       transportPolicy: this.link.ice?.transport_policy ?? "all",
     });
