@@ -11,7 +11,8 @@ from tests.browser.server import Links, MoimServer
 from tests.browser.troubles import SERVER_AWAY
 
 TRACKS = """
-() => testPeers.flatMap((p) => p.getSenders()).map((s) => s.track).filter(Boolean)
+() => testPeers.filter((p) => p.connectionState !== "closed").flatMap((p) => p.getSenders())
+  .map((s) => s.track).filter(Boolean)
   .map(({kind, enabled, readyState}) => ({kind, enabled, readyState}))
 """
 # Comfort noise in a second; the beep of the fake microphone has a thousand times as much.
