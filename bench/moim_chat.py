@@ -27,7 +27,9 @@ def config_of(folder: Path, port: int, secret: str) -> uvicorn.Config:
         connections_per_address=10_000,
         commands_burst=10_000,
         commands_per_s=10_000,
+        address_commands_burst=1_000_000,
         stun=False,
+        sfu=False,
     )
     app = create_app(settings)
     identities = Identities(signing_key(settings))
