@@ -33,6 +33,23 @@ def test_every_server_gets_settings_that_hold() -> None:
         assert one["volumes"] == ["files:/data"], "they share the folder of the files"
 
 
+def test_each_servers_sfu_is_reached_by_its_name_past_the_others() -> None:
+    text = CONFIGURATION.read_text(encoding="utf-8")
+    ports = set()
+    servers = {name: one for name, one in services().items() if name.startswith("moim-")}
+    for name, one in servers.items():
+        environment = one["environment"]
+        assert isinstance(environment, dict)
+        assert environment["MOIM_NODE"] == name
+        assert environment["MOIM_NODE_URL"] == f"http://{name}:3000"
+        leads = rf"location /livekit/n/{name}/ \{{\s+proxy_pass http://{name}:3000;"
+        assert re.search(leads, text), name
+        port = environment["MOIM_SFU_UDP_PORT"]
+        assert f"{port}:{port}/udp" in str(one["ports"])
+        ports.add(port)
+    assert len(ports) == len(servers)
+
+
 def test_the_proxy_leads_to_each_of_them_and_is_believed() -> None:
     text = CONFIGURATION.read_text(encoding="utf-8")
     named = set(re.findall(r"server (moim-\d):3000", text))

@@ -26,8 +26,8 @@ const AGAIN_MS = 1_000;
 const CONNECT_MS = 10_000;
 /** After these the client gives up, and we begin anew. */
 const RESUMES_MS = [0, 300, 700];
-/** Another page has taken our place, or we were put out: there is nothing to come back to. */
-const FINAL = new Set([DisconnectReason.DUPLICATE_IDENTITY, DisconnectReason.PARTICIPANT_REMOVED]);
+/** We were put out: there is nothing to come back to. */
+const FINAL = new Set([DisconnectReason.PARTICIPANT_REMOVED]);
 
 export class SfuLine {
   readonly room: Room;
@@ -72,7 +72,7 @@ export class SfuLine {
       websocketTimeout: CONNECT_MS,
       rtcConfig: this.rtcConfig(),
     });
-    if (this.closed) {
+    if (this.closed || this.leaving) {
       void this.room.disconnect(false);
       return;
     }
@@ -98,8 +98,10 @@ export class SfuLine {
   leave(leaving: boolean): void {
     if (this.leaving === leaving) return;
     this.leaving = leaving;
-    if (leaving) clearTimeout(this.timer);
-    else if (!this.closed && this.state !== "connected") this.again();
+    if (leaving) {
+      clearTimeout(this.timer);
+      if (this.state !== "connected") void this.room.disconnect(false);
+    } else if (!this.closed && this.state !== "connected") this.again();
   }
 
   close(): void {
