@@ -1,6 +1,7 @@
 """A page written from docs/protocol.md alone, against a moim that another app has mounted."""
 
 import asyncio
+import importlib.util
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from tests.browser.chromium import launch
 from tests.browser.party import Party
 from tests.browser.person import Person, until
 from tests.browser.server import free_port
+from tests.browser.visiting import is_on
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vanilla"
 START_S = 60.0
@@ -165,3 +167,36 @@ async def test_a_muted_microphone_is_not_played(server: Embedded, guests: Party)
 
     played = "document.querySelector('video').srcObject.getAudioTracks().some((t) => t.enabled)"
     await hers.wait_for_function(f"() => !({played})")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("moim_engine") is None, reason="the media engine is not built"
+)
+async def test_a_call_on_the_sfu_comes_back_to_the_mesh_for_a_page_that_knows_no_other(
+    tmp_path: Path,
+) -> None:
+    server = Embedded(tmp_path, {"MOIM_MESH_MOST": "1", "MOIM_SFU_UDP_PORT": "0"})
+    try:
+        await server.start()
+        async with async_playwright() as playwright:
+            browser = await launch(playwright)
+            party = Party(browser, server.origin)
+            party.troubles.allow(r"Failed to load resource: .*404.*favicon")
+            slug = await server.room()
+            mina, jun, old = [await party.person() for _ in range(3)]
+            for person, name in ((mina, "Mina"), (jun, "Jun")):
+                await person.enter(f"{server.origin}/meet/r/{slug}", name)
+            for person in (mina, jun):
+                await is_on(person, "sfu")
+            await asyncio.gather(mina.sees(), jun.sees())
+            await join(old, server, slug, "Sora")
+            for person in (mina, jun):
+                await is_on(person, "mesh")
+            for person in (mina, jun, old):
+                await person.sees(2)
+                await person.hears(2)
+            await party.close()
+            await browser.close()
+            party.troubles.check()
+    finally:
+        await server.kill()
