@@ -26,7 +26,7 @@ SPLIT = Picture(60, 200)
 MICROPHONE = rtc.TrackSource.SOURCE_MICROPHONE
 
 
-async def test_a_call_goes_from_two_to_four_and_back_with_picture_and_sound_on_every_page(
+async def test_a_call_goes_from_two_to_six_and_back_with_picture_and_sound_on_every_page(
     party: Party, moim_server: MoimServer, room: Links
 ) -> None:
     mina, jun, sora = [await party.person() for _ in range(3)]
@@ -35,27 +35,41 @@ async def test_a_call_goes_from_two_to_four_and_back_with_picture_and_sound_on_e
     await _all_see_and_hear(mina, jun)
     assert await plane(mina) == "mesh"
     order = await mina.order()
-    async with people("bot") as (bot,):
-        await bot.join(BotDoor(moim_server, room))  # type: ignore[arg-type]
-        await bot.show(SPLIT)
-        await bot.hum(440)
+    async with people("ann", "bob", "cho") as (ann, *later):
+        await ann.join(BotDoor(moim_server, room))  # type: ignore[arg-type]
+        await ann.show(SPLIT)
+        await ann.hum(440)
         await sora.enter(room.guest, "Sora")
         for person in (mina, jun, sora):
             await is_on(person, "sfu")
-            await expect(person.tile("Bot")).to_be_visible()
+            await expect(person.tile("Ann")).to_be_visible()
         await _all_see_and_hear(mina, jun, sora, others=3)
+        await sora.page.get_by_test_id("mic-button").click()
+        for bot in later:
+            # Ann looks and listens for all three.
+            await bot.join(BotDoor(moim_server, room), auto_subscribe=False)  # type: ignore[arg-type]
+            await bot.show(SPLIT)
+            await bot.hum(440)
+        for person in (mina, jun, sora):
+            await person.sees(5)
+        for person, voices in ((mina, 4), (jun, 4), (sora, 5)):
+            await person.hears(voices)
         assert (await mina.order())[: len(order)] == order
         heard = await identity_of(mina)
 
-        async def bot_hears_and_sees() -> bool:
-            return heard in bot.seen and bot.seen[heard].frames > 5 and heard in bot.heard
+        async def ann_hears_and_sees() -> bool:
+            return heard in ann.seen and ann.seen[heard].frames > 5 and heard in ann.heard
 
-        await until(bot_hears_and_sees, "the bot sees and hears Mina")
-    await sora.leave()
-    for person in (mina, jun):
+        await until(ann_hears_and_sees, "Ann sees and hears Mina")
+    await mina.leave()
+    for person in (jun, sora):
         await is_on(person, "mesh")
-    await _all_see_and_hear(mina, jun)
-    assert await mina.order() == order
+        await person.sees(1)
+    # Who was muted on the SFU is muted on the mesh, until they speak themselves.
+    await sora.hears(1)
+    await expect(jun.tile("Sora")).to_have_attribute("data-muted", "true")
+    await sora.page.get_by_test_id("mic-button").click()
+    await jun.hears(1)
 
 
 async def test_a_muted_microphone_stays_muted_and_a_share_goes_on_over_a_move(
