@@ -15,7 +15,8 @@ WITH_SFU = {
     "MOIM_LIVEKIT_API_KEY": KEY,
     "MOIM_LIVEKIT_API_SECRET": SECRET,
 }
-MOVES_S = 25.0
+# On a slow machine somebody may be late for a move (15 s), which is then begun again 15 s later.
+MOVES_S = 75.0
 
 
 @dataclass
