@@ -59,6 +59,7 @@ bench: ## moim's media server beside LiveKit's; ARGS="--rounds 1 --scenario 1-to
 
 bench-chat: ## what a chat message to 200 sockets costs, beside plain python-socketio
 	$(DO) bench-chat $(ARGS)
+
 bench-handover: ## the longest pause in picture and sound while a call changes planes; needs Rust
 	$(DO) bench-handover $(ARGS)
 

@@ -8,6 +8,7 @@
 pub mod codec;
 pub mod command;
 pub mod data_packet;
+pub mod endpoint;
 pub mod event;
 pub mod ids;
 pub mod net;

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{Weather, World, channels, speak, video_ssrc, view, vp8};
 use moim_engine::command::{Command, PeerMode};
+use moim_engine::endpoint::Endpoint;
 use moim_engine::event::{Event, Failure, PeerState, Refusal};
 use str0m::change::{SdpAnswer, SdpOffer};
 use str0m::media::{Direction, MediaKind};
@@ -209,12 +210,12 @@ fn garbage_and_strangers_change_nothing() {
             }
             let own = world.clients[ann.client].address;
             for from in [own, stranger] {
-                let way = (from, common::server());
+                let way = (Endpoint::udp(from), Endpoint::udp(common::server()));
                 world.room.datagram(world.now, peer, way, &bytes, &mut world.effects);
             }
         }
     }
-    assert!(world.effects.bound.iter().all(|(_, address)| *address != stranger));
+    assert!(world.effects.bound.iter().all(|(_, from)| from.address != stranger));
     world.film(&mut ann, 2 * SECOND);
     let viewer = &world.clients[bob.client];
     assert!(view(&viewer.packets, video_ssrc(viewer)).pictures.len() > 30);

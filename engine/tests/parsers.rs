@@ -6,16 +6,16 @@
 
 mod common;
 
-use std::net::SocketAddr;
-
 use bolero::check;
 use common::{World, server};
 use moim_engine::codec::{DependencyDescriptor, FrameNumbers, PictureIds, starts_key_frame};
 use moim_engine::command::{Command, PeerMode};
 use moim_engine::data_packet::{Sender, stamp, wrap_user};
+use moim_engine::endpoint::Endpoint;
 use moim_engine::event::Event;
 use moim_engine::ids::{PeerId, RoomId};
 use moim_engine::net::demux::{Demux, Path};
+use moim_engine::net::framing::{Deframer, LARGEST_FRAME, frame};
 use str0m::format::Codec;
 use str0m::media::{Direction, MediaKind};
 
@@ -33,6 +33,27 @@ fn data_packets() {
             assert_eq!(once.sequence, twice.sequence);
         }
         assert!(stamp(&wrap_user(bytes, ANN), ANN, false).is_ok());
+    });
+}
+
+#[test]
+fn streams_of_packets() {
+    check!().with_iterations(MANY).for_each(|bytes: &[u8]| {
+        let (mut whole, mut slowly) = (Vec::new(), Vec::new());
+        let mut deframer = Deframer::default();
+        let end = deframer.take(bytes, |packet| whole.push(packet.to_vec()));
+        let mut deframer = Deframer::default();
+        let mut ended = Ok(());
+        for byte in bytes {
+            ended =
+                ended.and_then(|()| deframer.take(&[*byte], |packet| slowly.push(packet.to_vec())));
+        }
+        assert_eq!((end, &whole), (ended, &slowly), "however it is cut");
+        let mut again = Vec::new();
+        for packet in &whole {
+            assert!(packet.len() <= LARGEST_FRAME && frame(packet, &mut again));
+        }
+        assert!(bytes.starts_with(&again));
     });
 }
 
@@ -71,13 +92,13 @@ fn dependency_descriptors() {
 
 #[test]
 fn datagrams_of_strangers() {
-    let stranger: SocketAddr = "198.51.100.7:9".parse().unwrap();
-    let friend: SocketAddr = "198.51.100.8:9".parse().unwrap();
+    let at = |address: &str| Endpoint::udp(address.parse().unwrap());
+    let (stranger, friend) = (at("198.51.100.7:9"), at("198.51.100.8:9"));
     check!().with_iterations(MANY).for_each(|bytes: &[u8]| {
         let mut demux = Demux::default();
         demux.open(RoomId(1), PeerId(2));
         demux.name(PeerId(2), "name".to_owned());
-        demux.bind(PeerId(2), friend, Path { port: 0, local: None });
+        demux.bind(PeerId(2), friend, Path::Datagrams { port: 0, local: None });
         demux.owner(stranger, bytes);
         demux.owner(friend, bytes);
     });
@@ -98,7 +119,8 @@ fn datagrams_of_a_client() {
             vec![api.add_media(MediaKind::Video, Direction::SendOnly, None, None, None)]
         });
         let (peer, from) = (world.clients[client].peer, world.clients[client].address);
-        world.room.datagram(world.now, peer, (from, server()), bytes, &mut world.effects);
+        let way = (Endpoint::udp(from), Endpoint::udp(server()));
+        world.room.datagram(world.now, peer, way, bytes, &mut world.effects);
         assert!(world.effects.bound.is_empty(), "nothing was proved");
         world.step();
     });

@@ -134,7 +134,7 @@ class OwnSfu:
     def _start(self) -> Any:
         from moim.sfu.config import SfuConfig
         from moim.sfu.running import Sfu
-        from moim.sfu_server import media_addresses
+        from moim.sfu_server import media_addresses, tcp_addresses
 
         settings = self._settings
         given = settings.livekit_api_secret
@@ -162,6 +162,7 @@ class OwnSfu:
             config,
             bind=_free(bind),
             advertise=advertise,
+            tcp=tcp_addresses(config, bind),
             relays=lambda sid: turn_servers(access, sid, time.time()),
         )
         self._udp_port = sfu.candidates[0][1]

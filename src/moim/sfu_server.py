@@ -90,14 +90,17 @@ async def _serve(
     from moim.sfu.running import Sfu
 
     advertise, bind = media_addresses(config)
-    sfu = Sfu(config, bind=bind, advertise=advertise, relays=relays_of(config))
+    tcp = tcp_addresses(config, bind)
+    sfu = Sfu(config, bind=bind, advertise=advertise, tcp=tcp, relays=relays_of(config))
     try:
         server = uvicorn.Server(uvicorn_config(sfu.app))
         stop.server = server
         server.should_exit = stop.wanted
         host = _LOOPBACK if "0.0.0.0" in config.bind_addresses else config.bind_addresses[0]  # noqa: S104
         say(f"Serving LiveKit clients on ws://{host}:{config.port}{config.path}")
-        say(f"Media on UDP {', '.join(f'{ip}:{port}' for ip, port in sfu.candidates)}")
+        say(f"Media on UDP {_listed(sfu.candidates)}")
+        if sfu.tcp_candidates:
+            say(f"Without UDP, on TCP {_listed(sfu.tcp_candidates)}")
         if dev_keys is not None:
             say(
                 "Development keys: API key devkey, secret secret. Use your own for everything else."
@@ -108,6 +111,10 @@ async def _serve(
     finally:
         await sfu.close()
     return 0
+
+
+def _listed(addresses: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{ip}:{port}" for ip, port in addresses)
 
 
 async def _until_it_stops(server: Any, serving: "asyncio.Task[None]", sfu: Any) -> None:
@@ -179,6 +186,12 @@ def media_addresses(config: "SfuConfig") -> tuple[list[str], list[tuple[str, int
         if any(sign in address for address in advertise)
     ]
     return advertise, bind
+
+
+def tcp_addresses(config: "SfuConfig", bind: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Choose where clients without UDP connect, beside the UDP addresses that are bound."""
+    port = config.rtc.tcp_port
+    return [] if port == 0 else [(address, port or 0) for address, _ in bind]
 
 
 def own_addresses() -> list[str]:

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import importlib
 import select
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -52,6 +53,21 @@ def test_an_advertised_address_replaces_the_bound_one() -> None:
         peer = a_peer(engine, "subscriber")
         engine.create_offer(peer, 1)
         assert " 192.0.2.7 " in next_event(engine, moim_engine.Offered).sdp
+    finally:
+        engine.close()
+
+
+def test_clients_without_udp_are_told_where_to_connect() -> None:
+    engine = moim_engine.Engine(bind=LOCAL, tcp=LOCAL)
+    try:
+        ((_, port),) = engine.bound
+        # Another program may have that number of TCP's: then it is any other.
+        ((address, tcp_port),) = engine.tcp_candidates
+        socket.create_connection((address, tcp_port), timeout=5).close()
+        engine.create_offer(a_peer(engine, "subscriber"), 1)
+        sdp = next_event(engine, moim_engine.Offered).sdp
+        assert f" 127.0.0.1 {tcp_port} typ host tcptype passive" in sdp
+        assert f" 127.0.0.1 {port} typ host" in sdp
     finally:
         engine.close()
 

@@ -38,7 +38,7 @@ webhook: {api_key: key1, urls: ["http://localhost/hook"]}
 limit: {max_metadata_size: 1000}
 """
     read, passed_over = read_config(text, {})
-    assert (read.port, read.rtc.udp_port) == (7000, 7001)
+    assert (read.port, read.rtc.udp_port, read.rtc.tcp_port) == (7000, 7001, 7002)
     assert read.rtc.node_ip == (IPv4Address("192.0.2.7"),)
     assert read.bind_addresses == ("0.0.0.0",)
     assert read.keys == {"key1": "secret1", "42": "43"}
@@ -48,7 +48,7 @@ limit: {max_metadata_size: 1000}
     assert read.rtc.turn_servers[0].host == "turn.example.org"
     assert read.webhook.urls == ("http://localhost/hook",)
     assert read.limit.max_metadata_size == 1000
-    assert passed_over == ["log_level", "redis", "rtc.tcp_port", "rtc.use_external_ip"]
+    assert passed_over == ["log_level", "redis", "rtc.use_external_ip"]
 
 
 def test_the_environment_has_keys_or_all_of_it() -> None:

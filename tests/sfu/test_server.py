@@ -45,6 +45,18 @@ def test_configured_addresses_are_the_only_ones(
     assert sfu_server.media_addresses(made) == (advertised, [(one, 9) for one in bound])
 
 
+@pytest.mark.parametrize(("tcp_port", "ports"), [("", [0, 0]), (", tcp_port: 7", [7, 7])])
+def test_clients_without_udp_connect_where_the_others_send(tcp_port: str, ports: list[int]) -> None:
+    made = config(f"keys: {{a: b}}\nrtc: {{udp_port: 9{tcp_port}}}")
+    bind = [("0.0.0.0", 9), ("::", 9)]
+    assert sfu_server.tcp_addresses(made, bind) == list(zip(("0.0.0.0", "::"), ports, strict=True))
+
+
+def test_no_tcp_port_is_none() -> None:
+    made = config("keys: {a: b}\nrtc: {tcp_port: 0}")
+    assert sfu_server.tcp_addresses(made, [("0.0.0.0", 9)]) == []
+
+
 def test_a_server_for_everybody_names_no_loopback_where_it_has_another_address(
     addresses: list[str],
 ) -> None:

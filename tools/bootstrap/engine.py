@@ -76,6 +76,14 @@ def environment() -> dict[str, str]:
     return env
 
 
+def ensure_cost() -> Check:
+    """The test that counts what a forwarded packet costs, built: to be run beside others."""
+    cargo: list[Word] = [find_cargo() or "cargo", "test", "--locked", "--quiet", "--test", "cost"]
+    with step("Costs of a packet, from Rust"):
+        quietly([*cargo, "--no-run"], cwd=ENGINE, env=environment())
+    return Check("costs of a forwarded packet", cargo, ENGINE, env={"PATH": environment()["PATH"]})
+
+
 def checks() -> list[Check]:
     """Format, lints of both shapes of the crate, and its tests."""
     cargo: list[Word] = [find_cargo() or "cargo"]

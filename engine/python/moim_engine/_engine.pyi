@@ -29,7 +29,7 @@ class QueueFull(EngineError):
 class EngineClosed(EngineError): ...
 
 class BindError(EngineError):
-    """A UDP address could not be bound; the message names it."""
+    """An address could not be bound; the message names it."""
 
 _PeerMode: TypeAlias = Literal["publisher", "subscriber", "single"]
 _Kind: TypeAlias = Literal["audio", "video"]
@@ -54,13 +54,16 @@ Event: TypeAlias = (
 
 @final
 class Engine:
-    """Media threads, their UDP sockets and the queues to and from them.
+    """Media threads, their sockets and the queues to and from them.
 
     bind: addresses and ports to receive on; port 0 lets the system choose one (see `bound`).
     Left out: any IPv4 address, any port.
     advertise: the IP addresses to name in candidates, where they differ from those bound (0.0.0.0,
     or a public address in front of this host). Each is paired with the port of the first bound
     socket of its family.
+    tcp: addresses and ports on which clients that have no UDP may connect (RFC 6544, RFC 4571);
+    none by default. Port 0 is the number of the UDP socket of its family, or any other where that
+    is taken.
     threads: media threads; rooms are spread over them. Each has its own socket where the system
     spreads datagrams over sockets of one port (Linux), elsewhere they share one.
 
@@ -74,6 +77,7 @@ class Engine:
         *,
         bind: Sequence[tuple[str, int]] = ...,
         advertise: Sequence[str] = (),
+        tcp: Sequence[tuple[str, int]] = (),
         threads: int = 1,
     ) -> None: ...
     @property
@@ -81,7 +85,10 @@ class Engine:
         """The addresses bound, with the ports that the system chose."""
     @property
     def candidates(self) -> list[tuple[str, int]]:
-        """The addresses advertised to clients; they are in each SDP of the engine's too."""
+        """The UDP addresses advertised to clients; they are in each SDP of the engine's too."""
+    @property
+    def tcp_candidates(self) -> list[tuple[str, int]]:
+        """Those of them that are reached by TCP; `candidates` has those of UDP."""
     def fileno(self) -> int:
         """Readable while events wait: for `loop.add_reader`."""
     @property

@@ -15,6 +15,7 @@ const URI: &str = concat!(
 const MAX_BYTES: usize = 255;
 const MANDATORY_BYTES: usize = 3;
 const ONE_BYTE_FORM_BYTES: usize = 16;
+const MAX_TEMPLATES: usize = 64;
 
 /// The descriptor of one packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,41 @@ impl DependencyDescriptor {
         u16::from_be_bytes([self.byte(1), self.byte(2)])
     }
 
+    /// The template that the frame follows.
+    pub fn template(&self) -> u8 {
+        self.byte(0) & 0x3f
+    }
+
+    /// Whether the packet is the last of its frame.
+    pub fn ends_frame(&self) -> bool {
+        self.byte(0) & 0x40 != 0
+    }
+
+    /// The structure, where the packet brings one: the number of its first template, and the
+    /// spatial layer of each. Source: A.8.2, `template_dependency_structure` and
+    /// `template_layers`.
+    pub fn structure(&self) -> Option<(u8, Vec<u8>)> {
+        let mut bits = Bits { bytes: &self.0, at: MANDATORY_BYTES * 8 };
+        let present = bits.take(1)? == 1;
+        bits.take(4)?;
+        if !present {
+            return None;
+        }
+        let offset = bits.take(6)?;
+        bits.take(5)?;
+        let (mut spatial, mut layers) = (0, Vec::new());
+        while layers.len() < MAX_TEMPLATES {
+            layers.push(spatial);
+            match bits.take(2)? {
+                2 => spatial += 1,
+                3 => return Some((offset, layers)),
+                // The same layer, or the next temporal one.
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// The same with another frame number.
     pub fn renumbered(&self, number: u16) -> Self {
         let mut bytes: Arc<[u8]> = Arc::from(&*self.0);
@@ -47,6 +83,25 @@ impl DependencyDescriptor {
 
     fn byte(&self, at: usize) -> u8 {
         self.0.get(at).copied().unwrap_or_default()
+    }
+}
+
+/// Bits from the highest of each byte on.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Bits<'_> {
+    /// The next ones, at most eight; None behind the end.
+    fn take(&mut self, count: usize) -> Option<u8> {
+        let mut value = 0;
+        for _ in 0..count {
+            let byte = self.bytes.get(self.at / 8)?;
+            value = value << 1 | (byte >> (7 - self.at % 8) & 1);
+            self.at += 1;
+        }
+        Some(value)
     }
 }
 

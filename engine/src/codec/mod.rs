@@ -4,10 +4,12 @@
 
 mod dependency;
 mod keyframe;
+mod spatial;
 mod vp8;
 
 pub use dependency::{DependencyDescriptor, FrameNumbers, extension as dependency_descriptor};
 pub use keyframe::starts_key_frame;
+pub use spatial::{Spatial, SpatialReader};
 pub use vp8::{Counters, PictureIds};
 
 use str0m::format::Codec;

@@ -25,13 +25,15 @@ pub fn together(datagrams: &[Datagram], most: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::Endpoint;
     use crate::ids::PeerId;
     use crate::room::Datagrams;
 
     fn datagrams(list: &[(u16, usize)]) -> Datagrams {
         let mut datagrams = Datagrams::default();
         for (port, size) in list {
-            datagrams.push(PeerId(1), ([192, 0, 2, 1], *port).into(), &vec![0; *size]);
+            let to = Endpoint::udp(([192, 0, 2, 1], *port).into());
+            datagrams.push(PeerId(1), to, &vec![0; *size]);
         }
         datagrams
     }

@@ -3,11 +3,13 @@
 //! An address is believed only after an ICE check from it that proves knowledge of the password;
 //! DTLS, RTP and the rest are taken from such addresses alone.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use str0m::ice::StunMessage;
 
+use crate::endpoint::Endpoint;
 use crate::ids::{IdMap, PeerId, RoomId};
 
 /// A client has a few paths; more addresses than this are those of the past.
@@ -19,17 +21,27 @@ const NOTED_ADDRESSES: usize = 8_192;
 
 /// How to reach an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Path {
-    /// The socket that hears it.
-    pub port: usize,
-    /// The address of ours that it sends to.
-    pub local: Option<IpAddr>,
+pub enum Path {
+    /// By UDP.
+    Datagrams {
+        /// The socket that hears it.
+        port: usize,
+        /// The address of ours that it sends to.
+        local: Option<IpAddr>,
+    },
+    /// By a TCP connection.
+    Stream {
+        /// Its number.
+        connection: usize,
+        /// The address of ours that it was opened to.
+        local: IpAddr,
+    },
 }
 
 #[derive(Debug)]
 struct Route {
     room: RoomId,
-    addresses: VecDeque<SocketAddr>,
+    addresses: VecDeque<Endpoint>,
     names: VecDeque<String>,
 }
 
@@ -50,11 +62,12 @@ pub enum Owner {
 #[derive(Debug, Default)]
 pub struct Demux {
     routes: IdMap<PeerId, Route>,
-    addresses: HashMap<SocketAddr, (PeerId, Path)>,
+    addresses: HashMap<Endpoint, (PeerId, Path)>,
     names: HashMap<String, PeerId>,
     /// Where our own checks went: the answers to them come from there.
-    checked: HashMap<SocketAddr, PeerId>,
-    elsewhere: HashMap<SocketAddr, usize>,
+    checked: HashMap<Endpoint, PeerId>,
+    elsewhere: HashMap<Endpoint, usize>,
+    released: Vec<usize>,
 }
 
 impl Demux {
@@ -70,9 +83,7 @@ impl Demux {
             return;
         };
         for address in route.addresses {
-            if self.addresses.get(&address).is_some_and(|(owner, _)| *owner == peer) {
-                self.addresses.remove(&address);
-            }
+            self.let_go(peer, address);
         }
         for name in route.names {
             self.names.remove(&name);
@@ -118,7 +129,7 @@ impl Demux {
     }
 
     /// An address has proved that it is this connection's.
-    pub fn bind(&mut self, peer: PeerId, address: SocketAddr, path: Path) {
+    pub fn bind(&mut self, peer: PeerId, address: Endpoint, path: Path) {
         let Some(route) = self.routes.get_mut(&peer) else {
             return;
         };
@@ -129,26 +140,39 @@ impl Demux {
         route.addresses.push_back(address);
         if route.addresses.len() > ADDRESSES_PER_PEER
             && let Some(old) = route.addresses.pop_front()
-            && self.addresses.get(&old).is_some_and(|(owner, _)| *owner == peer)
         {
-            self.addresses.remove(&old);
+            self.let_go(peer, old);
         }
     }
 
+    fn let_go(&mut self, peer: PeerId, address: Endpoint) {
+        if let Entry::Occupied(entry) = self.addresses.entry(address)
+            && entry.get().0 == peer
+            && let (_, Path::Stream { connection, .. }) = entry.remove()
+        {
+            self.released.push(connection);
+        }
+    }
+
+    /// TCP connections that lead to nobody any more.
+    pub fn released(&mut self) -> impl Iterator<Item = usize> + '_ {
+        self.released.drain(..)
+    }
+
     /// How to reach an address; None when it has not proved itself.
-    pub fn path(&self, address: SocketAddr) -> Option<Path> {
+    pub fn path(&self, address: Endpoint) -> Option<Path> {
         self.addresses.get(&address).map(|(_, path)| *path)
     }
 
     /// A check of ours goes to this address.
-    pub fn note_check(&mut self, peer: PeerId, address: SocketAddr) {
+    pub fn note_check(&mut self, peer: PeerId, address: Endpoint) {
         if self.checked.len() < NOTED_ADDRESSES || self.checked.contains_key(&address) {
             self.checked.insert(address, peer);
         }
     }
 
     /// Another thread owns this address.
-    pub fn note_elsewhere(&mut self, address: SocketAddr, shard: usize) {
+    pub fn note_elsewhere(&mut self, address: Endpoint, shard: usize) {
         if self.elsewhere.len() >= NOTED_ADDRESSES {
             // They are learnt again by the next check of each.
             self.elsewhere.clear();
@@ -157,7 +181,7 @@ impl Demux {
     }
 
     /// Whose datagram this is.
-    pub fn owner(&self, from: SocketAddr, bytes: &[u8]) -> Owner {
+    pub fn owner(&self, from: Endpoint, bytes: &[u8]) -> Owner {
         let here = |peer: PeerId| match self.room(peer) {
             Some(room) => Owner::Here(room, peer),
             None => Owner::Nobody,
@@ -196,11 +220,11 @@ mod tests {
     const ROOM: RoomId = RoomId(1);
     const ANN: PeerId = PeerId(2);
     const BOB: PeerId = PeerId(3);
-    const PATH: Path = Path { port: 0, local: None };
+    const PATH: Path = Path::Datagrams { port: 0, local: None };
     const RTP: &[u8] = &[0x80, 111, 0, 1];
 
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn address(port: u16) -> Endpoint {
+        Endpoint::udp(([192, 0, 2, 1], port).into())
     }
 
     #[test]
@@ -240,5 +264,26 @@ mod tests {
         assert_eq!(demux.path(address(999)), Some(PATH));
         demux.close_room(ROOM);
         assert!(demux.addresses.is_empty() && demux.names.is_empty() && demux.len() == 0);
+    }
+
+    #[test]
+    fn connections_of_who_is_gone_or_has_too_many_are_given_back() {
+        let mut demux = Demux::default();
+        demux.open(ROOM, ANN);
+        let stream = |number: u16| {
+            let remote = Endpoint::tcp(([192, 0, 2, 1], number).into());
+            let (connection, local) = (usize::from(number), IpAddr::from([192, 0, 2, 9]));
+            (remote, Path::Stream { connection, local })
+        };
+        for number in 0..=ADDRESSES_PER_PEER as u16 {
+            let (remote, path) = stream(number);
+            demux.bind(ANN, remote, path);
+        }
+        assert_eq!(demux.released().collect::<Vec<_>>(), [0]);
+        demux.bind(ANN, address(3), PATH);
+        assert_eq!(demux.released().collect::<Vec<_>>(), [1]);
+        assert_eq!(demux.owner(stream(3).0, RTP), Owner::Here(ROOM, ANN));
+        demux.close(ANN);
+        assert_eq!(demux.released().count(), ADDRESSES_PER_PEER - 1, "and the one of UDP");
     }
 }

@@ -1,7 +1,7 @@
 //! The engine as its caller sees it: media threads behind bounded queues.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
@@ -10,9 +10,11 @@ use thiserror::Error;
 
 use super::builder;
 use super::outbox::{Inbox, Wake, queue};
-use super::port::{Port, primary_address};
+use super::port::{self, Port, primary_address};
 use super::shard::{Ends, Link, Message, Parts, Shard, Tally, link};
+use super::streams::{self, Streams};
 use crate::command::{Addressed, Command};
+use crate::endpoint::Endpoint;
 use crate::event::Event;
 use crate::ids::RoomId;
 
@@ -29,8 +31,10 @@ pub enum EngineError {
     #[error("the engine is closed")]
     Closed,
     /// A socket could not be bound.
-    #[error("cannot bind UDP {address}: {error}")]
+    #[error("cannot bind {protocol} {address}: {error}")]
     Bind {
+        /// UDP or TCP.
+        protocol: &'static str,
         /// Where.
         address: SocketAddr,
         /// Why.
@@ -51,6 +55,9 @@ pub struct Config {
     pub bind: Vec<SocketAddr>,
     /// What to tell clients instead of what is bound.
     pub advertise: Vec<IpAddr>,
+    /// Where clients without UDP may connect. Port 0 is the number of the UDP socket of the family,
+    /// or any other where that is taken.
+    pub tcp: Vec<SocketAddr>,
     /// Media threads.
     pub threads: usize,
 }
@@ -62,7 +69,8 @@ pub struct Engine {
     threads: Vec<JoinHandle<()>>,
     inbox: Inbox,
     bound: Vec<SocketAddr>,
-    candidates: Arc<[SocketAddr]>,
+    candidates: Arc<[Endpoint]>,
+    streams: Option<Streams>,
     rooms: AtomicU32,
     members: AtomicU32,
 }
@@ -80,7 +88,10 @@ impl Engine {
         let mut ports = bind(&config.bind, config.threads, shared)?;
         let bound: Vec<SocketAddr> =
             ports.first().into_iter().flatten().map(|port| port.local).collect();
-        let candidates: Arc<[SocketAddr]> = candidates(&bound, &config.advertise)?.into();
+        let listeners = listen(&config.tcp, &bound)?;
+        let mut all = candidates(&bound, &config.advertise, Endpoint::udp)?;
+        all.extend(tcp_candidates(&listeners, &config.advertise)?);
+        let candidates: Arc<[Endpoint]> = all.into();
         let (outboxes, inbox) = queue(wake);
         let (links, ends): (Vec<Link>, Vec<Ends>) = (0..config.threads)
             .map(|_| link())
@@ -89,7 +100,14 @@ impl Engine {
             .unzip();
         let for_builder = links.clone();
         let (builder, builder_thread) = builder::start(move || for_builder)?;
-        let mut threads = Vec::new();
+        let (streams, stream_thread) = match listeners.is_empty() {
+            true => (None, None),
+            false => {
+                let (streams, thread) = streams::start(listeners, links.clone())?;
+                (Some(streams), Some(thread))
+            }
+        };
+        let mut threads: Vec<_> = stream_thread.into_iter().collect();
         for (index, ends) in ends.into_iter().enumerate() {
             let shard = Shard::new(Parts {
                 index,
@@ -98,6 +116,7 @@ impl Engine {
                 reads: shared || index == 0,
                 candidates: candidates.clone(),
                 links: links.clone(),
+                streams: streams.clone(),
                 builder: builder.clone(),
                 outbox: outboxes.make(),
             })?;
@@ -106,7 +125,7 @@ impl Engine {
         }
         threads.push(builder_thread);
         let (rooms, members) = (AtomicU32::new(1), AtomicU32::new(1));
-        Ok(Self { links, threads, inbox, bound, candidates, rooms, members })
+        Ok(Self { links, threads, inbox, bound, candidates, streams, rooms, members })
     }
 
     /// The addresses bound.
@@ -115,7 +134,7 @@ impl Engine {
     }
 
     /// The addresses told to clients.
-    pub fn candidates(&self) -> &[SocketAddr] {
+    pub fn candidates(&self) -> &[Endpoint] {
         &self.candidates
     }
 
@@ -177,6 +196,9 @@ impl Drop for Engine {
         for link in self.links.drain(..) {
             link.deliver(Message::Stop);
         }
+        if let Some(streams) = &self.streams {
+            streams.stop();
+        }
         // The builder ends when the last media thread has let go of it.
         for thread in self.threads.drain(..) {
             let _ = thread.join();
@@ -192,7 +214,7 @@ fn bind(
 ) -> Result<Vec<Vec<Port>>, EngineError> {
     let mut ports: Vec<Vec<Port>> = (0..threads).map(|_| Vec::new()).collect();
     for address in addresses {
-        let failed = |error| EngineError::Bind { address: *address, error };
+        let failed = |error| EngineError::Bind { protocol: "UDP", address: *address, error };
         let first = Port::bind(*address, shared).map_err(failed)?;
         let local = first.local;
         for others in ports.iter_mut().skip(1) {
@@ -206,12 +228,44 @@ fn bind(
     Ok(ports)
 }
 
+/// The sockets on which clients without UDP connect.
+fn listen(tcp: &[SocketAddr], bound: &[SocketAddr]) -> Result<Vec<TcpListener>, EngineError> {
+    let mut listeners = Vec::new();
+    for address in tcp {
+        let beside = bound.iter().find(|udp| udp.is_ipv6() == address.is_ipv6());
+        let same = beside.filter(|_| address.port() == 0).map(SocketAddr::port);
+        let wanted = SocketAddr::new(address.ip(), same.unwrap_or(address.port()));
+        let found = port::listen(wanted).or_else(|error| match same {
+            Some(_) => port::listen(*address),
+            None => Err(error),
+        });
+        let failed = |error| EngineError::Bind { protocol: "TCP", address: *address, error };
+        listeners.push(found.map_err(failed)?);
+    }
+    Ok(listeners)
+}
+
+/// The same for TCP: of the advertised addresses those whose family is listened on.
+fn tcp_candidates(
+    listeners: &[TcpListener],
+    advertise: &[IpAddr],
+) -> Result<Vec<Endpoint>, EngineError> {
+    let bound = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+    let listened = |ip: &&IpAddr| bound.iter().any(|local| local.is_ipv6() == ip.is_ipv6());
+    let told: Vec<IpAddr> = advertise.iter().filter(listened).copied().collect();
+    candidates(&bound, &told, Endpoint::tcp)
+}
+
 /// What clients are told: each advertised address with the port of its family's first socket.
-fn candidates(bound: &[SocketAddr], advertise: &[IpAddr]) -> Result<Vec<SocketAddr>, EngineError> {
+fn candidates(
+    bound: &[SocketAddr],
+    advertise: &[IpAddr],
+    reached: fn(SocketAddr) -> Endpoint,
+) -> Result<Vec<Endpoint>, EngineError> {
     let mut candidates = Vec::new();
     for ip in advertise {
         match bound.iter().find(|local| local.is_ipv6() == ip.is_ipv6()) {
-            Some(local) => candidates.push(SocketAddr::new(*ip, local.port())),
+            Some(local) => candidates.push(reached(SocketAddr::new(*ip, local.port()))),
             None => {
                 return Err(EngineError::Config(format!("{ip}: no socket of its family is bound")));
             }
@@ -229,7 +283,7 @@ fn candidates(bound: &[SocketAddr], advertise: &[IpAddr]) -> Result<Vec<SocketAd
             true => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
             false => IpAddr::from([127, 0, 0, 1]),
         };
-        candidates.push(SocketAddr::new(ip.unwrap_or(loopback), local.port()));
+        candidates.push(reached(SocketAddr::new(ip.unwrap_or(loopback), local.port())));
     }
     Ok(candidates)
 }
@@ -246,7 +300,8 @@ mod tests {
         // Nobody listens at the other end: the tests ask again and again instead.
         let deaf = Wake::new(Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap());
         let bind = vec!["127.0.0.1:0".parse().unwrap()];
-        Engine::start(&Config { bind, advertise: Vec::new(), threads }, deaf).unwrap()
+        let (advertise, tcp) = (Vec::new(), Vec::new());
+        Engine::start(&Config { bind, advertise, tcp, threads }, deaf).unwrap()
     }
 
     fn next(engine: &Engine, wanted: impl Fn(&Event) -> bool) -> Event {

@@ -4,12 +4,15 @@
 
 mod builder;
 mod bundle;
+mod connection;
 pub mod demux;
 mod engine;
+pub mod framing;
 mod outbox;
 mod pace;
 mod port;
 mod shard;
+mod streams;
 
 pub use bundle::together;
 pub use engine::{Config, Engine, EngineError};

@@ -13,6 +13,9 @@ const KERNEL_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// The largest datagram, or the largest bundle of them that the kernel joins on receipt.
 const SLOT_BYTES: usize = 65_536;
 
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 256;
+
 /// A bundle handed to the kernel must fit into one IP packet.
 const MAX_BUNDLE_BYTES: usize = 65_000;
 
@@ -112,6 +115,20 @@ impl Port {
             .try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
             .is_ok()
     }
+}
+
+/// Listens on TCP. A port whose last connections still linger may be had again at once.
+pub fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// Memory to receive into.

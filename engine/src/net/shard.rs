@@ -1,7 +1,7 @@
 //! One media thread: its sockets, its rooms and the loop between them.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -18,7 +18,9 @@ use super::demux::{Demux, Owner, Path};
 use super::outbox::Outbox;
 use super::pace::Pace;
 use super::port::{Buffers, Port};
+use super::streams::Streams;
 use crate::command::{Addressed, Command};
+use crate::endpoint::{Endpoint, Transport};
 use crate::event::{Event, Refusal};
 use crate::ids::{IdMap, PeerId, RoomId};
 use crate::room::{Effects, Room};
@@ -27,6 +29,8 @@ use crate::room::{Effects, Room};
 pub const COMMANDS: usize = 4_096;
 /// Datagrams that landed on another thread's socket.
 const STRAYS: usize = 1_024;
+/// Packets handed to the TCP thread in one go.
+const MAX_STREAM_BUNDLE: usize = 64;
 /// How often one socket is read before the rooms have their turn.
 const READS: usize = 16;
 /// Commands taken before the sockets have their turn.
@@ -65,19 +69,45 @@ pub enum Message {
 
 /// What threads tell each other.
 #[derive(Debug)]
-enum Stray {
+pub enum Stray {
+    /// It landed on another thread's socket.
     Datagram {
+        /// That thread.
         shard: usize,
-        from: SocketAddr,
-        to: Option<IpAddr>,
-        port: usize,
+        /// Whence.
+        from: Endpoint,
+        /// How to answer.
+        path: Path,
+        /// It.
         bytes: Vec<u8>,
     },
     /// The address is mine: send me what comes from it.
     Mine {
+        /// Whose it is.
         shard: usize,
-        address: SocketAddr,
+        /// Which.
+        address: Endpoint,
     },
+    /// It came by a TCP connection.
+    Packet {
+        /// Whence.
+        from: Endpoint,
+        /// How to answer.
+        path: Path,
+        /// It.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Where a packet was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// On a socket of this thread's.
+    Here,
+    /// On one of another thread's.
+    Shard(usize),
+    /// On a TCP connection: every thread was asked that may own it.
+    Stream,
 }
 
 /// Counters that are added up over the threads.
@@ -139,7 +169,8 @@ impl Link {
         }
     }
 
-    fn stray(&self, stray: Stray) -> bool {
+    /// False when it is lost, because too many wait.
+    pub fn stray(&self, stray: Stray) -> bool {
         let sent = self.strays.try_send(stray).is_ok();
         if sent {
             let _ = self.waker.wake();
@@ -162,6 +193,17 @@ struct Traffic {
     bytes_in: u64,
     bytes_out: u64,
     datagrams_dropped: u64,
+}
+
+impl Traffic {
+    fn count_out(&mut self, sent: bool, datagrams: usize, bytes: usize) {
+        if sent {
+            self.datagrams_out += datagrams as u64;
+            self.bytes_out += bytes as u64;
+        } else {
+            self.datagrams_dropped += datagrams as u64;
+        }
+    }
 }
 
 /// The receiving ends of a link.
@@ -188,8 +230,9 @@ pub struct Shard {
     ports: Vec<Port>,
     /// Whether its sockets are read here, or by the first thread alone.
     reads: bool,
-    candidates: Arc<[SocketAddr]>,
+    candidates: Arc<[Endpoint]>,
     links: Vec<Link>,
+    streams: Option<Streams>,
     builder: SyncSender<Job>,
     outbox: Outbox,
     rooms: IdMap<RoomId, Slot>,
@@ -210,9 +253,11 @@ pub struct Parts {
     /// Whether it reads them.
     pub reads: bool,
     /// Where clients reach all of them.
-    pub candidates: Arc<[SocketAddr]>,
+    pub candidates: Arc<[Endpoint]>,
     /// All threads.
     pub links: Vec<Link>,
+    /// Clients on TCP, where that is listened on.
+    pub streams: Option<Streams>,
     /// Makes connections.
     pub builder: SyncSender<Job>,
     /// To the caller.
@@ -222,7 +267,8 @@ pub struct Parts {
 impl Shard {
     /// Registers the sockets.
     pub fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { index, ends, mut ports, reads, candidates, links, builder, outbox } = parts;
+        let Parts { index, ends, mut ports, reads, candidates, links, streams, builder, outbox } =
+            parts;
         if reads {
             for (token, port) in ports.iter_mut().enumerate() {
                 ends.poll.registry().register(
@@ -240,6 +286,7 @@ impl Shard {
             reads,
             candidates,
             links,
+            streams,
             builder,
             outbox,
             rooms: IdMap::default(),
@@ -348,6 +395,7 @@ impl Shard {
             drop_quietly(slot);
         }
         self.demux.close_room(id);
+        self.release();
     }
 
     /// Runs a room's code. A panic in it ends this room, and no other.
@@ -377,6 +425,7 @@ impl Shard {
         for peer in self.effects.closed.drain(..) {
             self.demux.close(peer);
         }
+        self.release();
         for build in self.effects.builds.drain(..) {
             let job = Job { build, shard: self.index };
             if let Err(TrySendError::Full(job)) = self.builder.try_send(job) {
@@ -395,8 +444,8 @@ impl Shard {
         for (index, port) in ports.iter().enumerate() {
             let read = (0..READS).all(|_| {
                 let received = port.receive(buffers, |from, to, bytes| {
-                    let path = Path { port: index, local: to };
-                    self.datagram(now, from, path, bytes, None);
+                    let path = Path::Datagrams { port: index, local: to };
+                    self.datagram(now, Endpoint::udp(from), path, bytes, Origin::Here);
                 });
                 received.unwrap_or(false)
             });
@@ -406,29 +455,22 @@ impl Shard {
         more
     }
 
-    /// `origin` is the thread on whose socket it landed, when that is another.
-    fn datagram(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        path: Path,
-        bytes: &[u8],
-        origin: Option<usize>,
-    ) {
-        if origin.is_none() {
+    fn datagram(&mut self, now: Instant, from: Endpoint, path: Path, bytes: &[u8], origin: Origin) {
+        let owner = self.demux.owner(from, bytes);
+        if origin == Origin::Here || matches!((origin, owner), (Origin::Stream, Owner::Here(..))) {
             self.traffic.datagrams_in += 1;
             self.traffic.bytes_in += bytes.len() as u64;
         }
-        match self.demux.owner(from, bytes) {
+        match owner {
             Owner::Here(room, peer) => {
-                let to = self.destination(path);
+                let to = self.destination(from, path);
                 self.guard(room, |room, effects| {
                     room.datagram(now, peer, (from, to), bytes, effects);
                 });
                 self.bind(path, origin);
             }
-            Owner::There(shard) if origin.is_none() => self.pass(shard, from, path, bytes),
-            Owner::Ask if origin.is_none() && self.links.len() > 1 => {
+            Owner::There(shard) if origin == Origin::Here => self.pass(shard, from, path, bytes),
+            Owner::Ask if origin == Origin::Here && self.links.len() > 1 => {
                 for shard in 0..self.links.len() {
                     if shard != self.index {
                         self.pass(shard, from, path, bytes);
@@ -439,18 +481,36 @@ impl Shard {
         }
     }
 
-    fn bind(&mut self, path: Path, origin: Option<usize>) {
+    fn bind(&mut self, path: Path, origin: Origin) {
+        let shard = self.index;
         for (peer, address) in self.effects.bound.drain(..) {
             self.demux.bind(peer, address, path);
-            if let Some(link) = origin.and_then(|origin| self.links.get(origin)) {
-                link.stray(Stray::Mine { shard: self.index, address });
+            match (origin, path, &self.streams) {
+                (Origin::Shard(other), _, _) => {
+                    if let Some(link) = self.links.get(other) {
+                        link.stray(Stray::Mine { shard, address });
+                    }
+                }
+                (Origin::Stream, Path::Stream { connection, .. }, Some(streams)) => {
+                    streams.prove(connection, shard);
+                }
+                _ => {}
+            }
+        }
+        self.release();
+    }
+
+    /// TCP connections that lead to nobody end.
+    fn release(&mut self) {
+        for connection in self.demux.released() {
+            if let Some(streams) = &self.streams {
+                streams.close(connection);
             }
         }
     }
 
-    fn pass(&mut self, shard: usize, from: SocketAddr, path: Path, bytes: &[u8]) {
-        let Path { port, local: to } = path;
-        let stray = Stray::Datagram { shard: self.index, from, to, port, bytes: bytes.to_vec() };
+    fn pass(&mut self, shard: usize, from: Endpoint, path: Path, bytes: &[u8]) {
+        let stray = Stray::Datagram { shard: self.index, from, path, bytes: bytes.to_vec() };
         if !self.links.get(shard).is_some_and(|link| link.stray(stray)) {
             self.traffic.datagrams_dropped += 1;
         }
@@ -459,8 +519,11 @@ impl Shard {
     fn take_strays(&mut self, now: Instant) {
         for _ in 0..STRAYS {
             match self.ends.strays.try_recv() {
-                Ok(Stray::Datagram { shard, from, to, port, bytes }) => {
-                    self.datagram(now, from, Path { port, local: to }, &bytes, Some(shard));
+                Ok(Stray::Datagram { shard, from, path, bytes }) => {
+                    self.datagram(now, from, path, &bytes, Origin::Shard(shard));
+                }
+                Ok(Stray::Packet { from, path, bytes }) => {
+                    self.datagram(now, from, path, &bytes, Origin::Stream);
                 }
                 Ok(Stray::Mine { shard, address }) => self.demux.note_elsewhere(address, shard),
                 Err(_) => return,
@@ -470,17 +533,21 @@ impl Shard {
 
     /// The candidate that a datagram was sent to. Behind a translated address it is the first of
     /// its family.
-    fn destination(&self, path: Path) -> SocketAddr {
-        let local = self.locals.get(path.port).copied();
-        let v6 = local.is_some_and(|local| local.is_ipv6());
-        let fits = |candidate: &&SocketAddr| candidate.is_ipv6() == v6;
-        let exact = self
-            .candidates
-            .iter()
-            .filter(fits)
-            .find(|candidate| path.local == Some(candidate.ip()));
-        let any = exact.or_else(|| self.candidates.iter().find(fits));
-        any.copied().or(local).unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)))
+    fn destination(&self, from: Endpoint, path: Path) -> Endpoint {
+        let (local, ip) = match path {
+            Path::Datagrams { port, local } => (self.locals.get(port).copied(), local),
+            Path::Stream { local, .. } => (None, Some(local)),
+        };
+        let fits = |candidate: &&Endpoint| {
+            candidate.transport == from.transport
+                && candidate.address.is_ipv6() == from.address.is_ipv6()
+        };
+        let fitting = || self.candidates.iter().filter(fits);
+        let exact = fitting().find(|candidate| ip == Some(candidate.address.ip()));
+        exact.or_else(|| fitting().next()).copied().unwrap_or_else(|| {
+            let address = local.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)));
+            Endpoint { transport: from.transport, address }
+        })
     }
 
     fn settle(&mut self, now: Instant) {
@@ -513,9 +580,27 @@ impl Shard {
             if is_check && path.is_none() {
                 self.demux.note_check(first.peer, to);
             }
-            let index = path.map(|path| path.port).or_else(|| {
-                self.ports.iter().position(|port| port.local.is_ipv6() == to.is_ipv6())
-            });
+            if to.transport == Transport::Tcp {
+                let count = together(rest, MAX_STREAM_BUNDLE);
+                let end = rest.get(count - 1).map_or(first.range.end, |last| last.range.end);
+                let bytes = datagrams.bytes(first.range.start..end);
+                let sent = match (path, &self.streams) {
+                    (Some(Path::Stream { connection, .. }), Some(streams)) => {
+                        streams.send(connection, bytes, size)
+                    }
+                    _ => false,
+                };
+                self.traffic.count_out(sent, count, bytes.len());
+                rest = rest.get(count..).unwrap_or_default();
+                continue;
+            }
+            let (index, local) = match path {
+                Some(Path::Datagrams { port, local }) => (Some(port), local),
+                _ => {
+                    let v6 = to.address.is_ipv6();
+                    (self.ports.iter().position(|port| port.local.is_ipv6() == v6), None)
+                }
+            };
             let Some(port) = index.and_then(|index| self.ports.get(index)) else {
                 self.traffic.datagrams_dropped += 1;
                 rest = others;
@@ -524,12 +609,8 @@ impl Shard {
             let count = together(rest, port.bundle(size));
             let end = rest.get(count - 1).map_or(first.range.end, |last| last.range.end);
             let bytes = datagrams.bytes(first.range.start..end);
-            if port.send(to, path.and_then(|path| path.local), bytes, size) {
-                self.traffic.datagrams_out += count as u64;
-                self.traffic.bytes_out += bytes.len() as u64;
-            } else {
-                self.traffic.datagrams_dropped += count as u64;
-            }
+            let sent = port.send(to.address, local, bytes, size);
+            self.traffic.count_out(sent, count, bytes.len());
             rest = rest.get(count..).unwrap_or_default();
         }
         self.effects.datagrams.clear();

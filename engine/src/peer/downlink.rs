@@ -32,6 +32,8 @@ pub struct Downlink {
     pub current: Option<u8>,
     /// The layer to change to at its next key frame.
     pub target: Option<u8>,
+    /// The highest spatial layer that is sent of a stream that carries several.
+    pub spatial: u8,
     /// The publisher's payload type and the subscriber's for it.
     pub payload_types: Option<(Pt, Pt)>,
     /// Keeps the numbers continuous.
@@ -66,20 +68,45 @@ impl Downlink {
             capacity: Capacity::default(),
             current: None,
             target: None,
+            spatial: TOP_LAYER,
             payload_types: None,
             munger: Munger::default(),
             told: None,
         }
     }
 
-    /// Chooses among the layers that arrive; true when a key frame of the target is needed.
-    pub fn choose(&mut self, arriving: impl Iterator<Item = u8> + Clone) -> bool {
-        let wanted = self.wanted.min(self.capacity.layer);
+    /// The highest layer to send: what is wanted, as far as the way bears it.
+    pub fn level(&self) -> u8 {
+        self.wanted.min(self.capacity.layer)
+    }
+
+    /// The layer that is sent, of streams or within one whose highest spatial layer is `top`.
+    pub fn shown(&self, top: u8) -> Option<u8> {
+        self.current.map(|current| current.max(self.spatial.min(top)))
+    }
+
+    /// Chooses among the layers that arrive, each in a stream of its own; or of the one stream the
+    /// spatial layers up to `top`. True when a key frame is needed.
+    pub fn choose(&mut self, arriving: impl Iterator<Item = u8> + Clone, top: u8) -> bool {
+        let wanted = self.level();
         let best = arriving.clone().filter(|layer| *layer <= wanted).max();
         if let Some(layer) = best.or_else(|| arriving.min()) {
             self.target = Some(layer);
         }
-        self.enabled && self.ssrc.is_some() && self.target.is_some() && self.target != self.current
+        let rises = self.spatial.min(top) < wanted.min(top);
+        let waits = self.target != self.current || rises;
+        self.enabled && self.ssrc.is_some() && self.target.is_some() && waits
+    }
+
+    /// A picture of a stream with several spatial layers begins: fewer can be sent from any on,
+    /// more from a key frame on. True when that changed.
+    pub fn thin(&mut self, key_frame: bool) -> bool {
+        let level = self.level();
+        let changes = level < self.spatial || (key_frame && level > self.spatial);
+        if changes {
+            self.spatial = level;
+        }
+        changes
     }
 
     /// Stops sending; what comes next needs a key frame.
@@ -98,9 +125,9 @@ impl Downlink {
         if self.current == Some(layer) { Verdict::Send } else { Verdict::Drop }
     }
 
-    /// Whether less is sent than wanted because packets are lost.
+    /// Whether less is sent than wanted because the way does not bear more.
     pub fn congested(&self) -> bool {
-        self.capacity.layer < self.wanted
+        self.level() < self.wanted
     }
 }
 
@@ -169,22 +196,22 @@ mod tests {
     #[test]
     fn the_best_layer_that_arrives_is_chosen_up_to_the_wanted_one() {
         let mut link = link();
-        assert!(link.choose([0, 1, 2].into_iter()));
+        assert!(link.choose([0, 1, 2].into_iter(), 0));
         assert_eq!(link.target, Some(2));
         link.wanted = 1;
-        link.choose([0, 2].into_iter());
+        link.choose([0, 2].into_iter(), 0);
         assert_eq!(link.target, Some(0));
         link.wanted = 0;
-        link.choose([1, 2].into_iter());
+        link.choose([1, 2].into_iter(), 0);
         assert_eq!(link.target, Some(1), "the lowest there is");
-        link.choose([].into_iter());
+        link.choose([].into_iter(), 0);
         assert_eq!(link.target, Some(1), "a pause changes nothing");
     }
 
     #[test]
     fn a_switch_waits_for_a_key_frame_and_the_old_layer_flows_until_then() {
         let mut link = link();
-        link.choose([0, 2].into_iter());
+        link.choose([0, 2].into_iter(), 0);
         link.current = Some(0);
         assert_eq!(link.verdict(0, false), Verdict::Send);
         assert_eq!(link.verdict(2, false), Verdict::AwaitKeyFrame);
@@ -192,6 +219,25 @@ mod tests {
         assert_eq!(link.verdict(2, true), Verdict::Switch);
         link.enabled = false;
         assert_eq!(link.verdict(0, true), Verdict::Drop);
+    }
+
+    #[test]
+    fn of_one_stream_less_is_sent_from_the_next_picture_on_and_more_from_a_key_frame() {
+        let mut link = link();
+        link.current = Some(0);
+        assert_eq!(link.shown(2), Some(2));
+        assert!(!link.thin(false));
+        link.wanted = 0;
+        assert!(!link.choose([0].into_iter(), 2), "no key frame for less");
+        assert!(link.thin(false));
+        assert_eq!(link.shown(2), Some(0));
+        link.wanted = 1;
+        assert!(link.choose([0].into_iter(), 2));
+        assert!(!link.thin(false));
+        assert!(link.thin(true));
+        assert_eq!(link.shown(2), Some(1));
+        link.wanted = 2;
+        assert!(!link.choose([0].into_iter(), 1), "there is no more than that");
     }
 
     #[test]

@@ -6,7 +6,6 @@ mod downlink;
 mod negotiation;
 mod quality;
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -14,7 +13,7 @@ use str0m::change::SdpPendingOffer;
 use str0m::channel::ChannelId;
 use str0m::format::PayloadParams;
 use str0m::media::{KeyframeRequestKind, MediaKind, Mid, Pt};
-use str0m::net::{Protocol, Receive};
+use str0m::net::{Receive, TcpType};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event as RtcEvent, IceConnectionState, Input, Output, Rtc, RtcError};
 
@@ -24,8 +23,9 @@ pub use downlink::{Downlink, TOP_LAYER, Verdict};
 pub use negotiation::{NegotiationError, Offer};
 pub use quality::Quality;
 
-use crate::codec::DependencyDescriptor;
+use crate::codec::{DependencyDescriptor, Spatial};
 use crate::command::{Command, PeerOptions};
+use crate::endpoint::{Endpoint, Transport};
 use crate::event::Failure;
 use crate::ids::{IdMap, ParticipantId, PeerId, TrackId};
 use crate::room::{Datagrams, Incoming};
@@ -193,9 +193,19 @@ impl Peer {
     }
 
     /// The connection was made; `local` are the addresses that clients can reach.
-    pub fn built(&mut self, mut rtc: Box<Rtc>, local: &[SocketAddr]) {
-        for address in local {
-            if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
+    pub fn built(&mut self, mut rtc: Box<Rtc>, local: &[Endpoint]) {
+        for Endpoint { transport, address } in local.iter().copied() {
+            // A full agent would check the addresses of clients by TCP, where nobody listens.
+            if transport == Transport::Tcp && !self.options.ice_lite {
+                continue;
+            }
+            let candidate = match transport {
+                Transport::Udp => Candidate::builder().udp().host(address).build(),
+                Transport::Tcp => {
+                    Candidate::builder().tcp().host(address).tcptype(TcpType::Passive).build()
+                }
+            };
+            if let Ok(candidate) = candidate {
                 rtc.add_local_candidate(candidate);
             }
         }
@@ -227,26 +237,20 @@ impl Peer {
     }
 
     /// Gives it a datagram. True when it is a check of the client's that proves the address.
-    pub fn receive(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        to: SocketAddr,
-        bytes: &[u8],
-    ) -> bool {
+    pub fn receive(&mut self, now: Instant, from: Endpoint, to: Endpoint, bytes: &[u8]) -> bool {
         self.guard(|peer| peer.take_datagram(now, (from, to), bytes)).unwrap_or(false)
     }
 
     fn take_datagram(
         &mut self,
         now: Instant,
-        (from, to): (SocketAddr, SocketAddr),
+        (from, to): (Endpoint, Endpoint),
         bytes: &[u8],
     ) -> bool {
         let Some(rtc) = self.rtc.as_mut() else {
             return false;
         };
-        let Ok(receive) = Receive::new(Protocol::Udp, from, to, bytes) else {
+        let Ok(receive) = Receive::new(from.protocol(), from.address, to.address, bytes) else {
             return false;
         };
         let input = Input::Receive(now, receive);
@@ -311,7 +315,9 @@ impl Peer {
                     return Ok(());
                 }
                 Output::Transmit(transmit) => {
-                    out.push(self.id, transmit.destination, &transmit.contents);
+                    if let Some(to) = Endpoint::of(transmit.proto, transmit.destination) {
+                        out.push(self.id, to, &transmit.contents);
+                    }
                 }
                 Output::Event(event) => self.on_event(event, happened),
             }
@@ -439,7 +445,7 @@ impl Peer {
         let Some(link) = self.downlinks.get_mut(&packet.track) else {
             return Verdict::Drop;
         };
-        let verdict = link.verdict(packet.layer, packet.key_frame);
+        let mut verdict = link.verdict(packet.layer, packet.key_frame);
         if !matches!(verdict, Verdict::Send | Verdict::Switch) {
             return verdict;
         }
@@ -460,6 +466,8 @@ impl Peer {
             timestamp: header.timestamp,
             captured: packet.captured,
             clock_rate: packet.codec.spec().clock_rate.get(),
+            marker: header.marker,
+            spatial: packet.spatial,
             codec: packet.codec.spec().codec,
             payload: &packet.packet.payload,
             descriptor: DependencyDescriptor::of(packet.extensions),
@@ -468,7 +476,10 @@ impl Peer {
             link.munger.switch(&incoming);
             link.current = Some(packet.layer);
         }
-        let Some(munged) = link.munger.rewrite(&incoming) else {
+        if link.munger.begins_picture(&incoming) && link.thin(packet.key_frame) {
+            verdict = Verdict::Switch;
+        }
+        let Some(munged) = link.munger.rewrite(&incoming, link.spatial) else {
             return Verdict::Drop;
         };
         let mut extensions = packet.extensions.clone();
@@ -486,7 +497,7 @@ impl Peer {
             packet.captured,
             packet.packet.payload.clone(),
         )
-        .marker(header.marker)
+        .marker(munged.marker)
         .ext_vals(extensions)
         .nackable(link.kind == MediaKind::Video);
         if let Some(patch) = munged.vp8 {
@@ -555,6 +566,8 @@ pub struct Forwarded<'a> {
     pub track: TrackId,
     /// Its layer.
     pub layer: u8,
+    /// Its place, in a stream of several spatial layers.
+    pub spatial: Option<Spatial>,
     /// Whether a decoder can start here.
     pub key_frame: bool,
     /// When it was captured, on our clock.

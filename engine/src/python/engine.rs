@@ -11,6 +11,7 @@ use str0m::media::MediaKind;
 
 use super::events::to_python;
 use crate::command::{Command, LastSequence, PeerMode, PeerOptions, Rights, ServerData};
+use crate::endpoint::Transport;
 use crate::ids::{IdMap, ParticipantId, PeerId, RoomId, TrackId};
 use crate::net;
 
@@ -45,6 +46,11 @@ impl Engine {
         self.engine.as_ref().ok_or_else(|| EngineClosed::new_err("the engine is closed"))
     }
 
+    fn reached(&self, by: Transport) -> PyResult<Vec<SocketAddr>> {
+        let candidates = self.engine()?.candidates().iter();
+        Ok(candidates.filter(|one| one.transport == by).map(|one| one.address).collect())
+    }
+
     /// The lock is the callers' alone: media threads hold what is in the map, not the map.
     fn sequences<T>(&self, ask: impl FnOnce(&mut IdMap<ParticipantId, LastSequence>) -> T) -> T {
         ask(&mut self.sequences.lock().unwrap_or_else(PoisonError::into_inner))
@@ -67,19 +73,19 @@ impl Drop for Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (*, bind = vec![("0.0.0.0".to_owned(), 0)], advertise = vec![], threads = 1))]
+    #[pyo3(signature = (
+        *, bind = vec![("0.0.0.0".to_owned(), 0)], advertise = vec![], tcp = vec![], threads = 1
+    ))]
     fn new(
         py: Python<'_>,
         bind: Vec<(String, u16)>,
         advertise: Vec<String>,
+        tcp: Vec<(String, u16)>,
         threads: usize,
     ) -> PyResult<Self> {
-        let bind = bind
-            .iter()
-            .map(|(ip, port)| Ok(SocketAddr::new(address(ip)?, *port)))
-            .collect::<PyResult<Vec<_>>>()?;
+        let (bind, tcp) = (sockets(&bind)?, sockets(&tcp)?);
         let advertise = advertise.iter().map(|ip| address(ip)).collect::<PyResult<Vec<_>>>()?;
-        let config = net::Config { bind, advertise, threads };
+        let config = net::Config { bind, advertise, tcp, threads };
         // Python's own pair works on every system, and its event loops can wait for it.
         let pair = py.import("socket")?.call_method0("socketpair")?;
         let (wake, ring) = (pair.get_item(0)?, pair.get_item(1)?);
@@ -107,7 +113,12 @@ impl Engine {
 
     #[getter]
     fn candidates(&self) -> PyResult<Vec<(String, u16)>> {
-        Ok(pairs(self.engine()?.candidates()))
+        Ok(pairs(&self.reached(Transport::Udp)?))
+    }
+
+    #[getter]
+    fn tcp_candidates(&self) -> PyResult<Vec<(String, u16)>> {
+        Ok(pairs(&self.reached(Transport::Tcp)?))
     }
 
     fn fileno(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -339,6 +350,10 @@ impl Engine {
 
 fn default_codecs() -> Vec<String> {
     ["opus", "vp8", "h264", "vp9", "av1"].map(str::to_owned).into()
+}
+
+fn sockets(pairs: &[(String, u16)]) -> PyResult<Vec<SocketAddr>> {
+    pairs.iter().map(|(ip, port)| Ok(SocketAddr::new(address(ip)?, *port))).collect()
 }
 
 fn address(ip: &str) -> PyResult<IpAddr> {

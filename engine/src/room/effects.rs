@@ -1,9 +1,9 @@
 //! What a room wants done outside: datagrams sent, events told, connections made.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 
 use crate::command::PeerOptions;
+use crate::endpoint::Endpoint;
 use crate::event::Event;
 use crate::ids::PeerId;
 
@@ -13,7 +13,7 @@ pub struct Datagram {
     /// The connection that sends it.
     pub peer: PeerId,
     /// Where to.
-    pub destination: SocketAddr,
+    pub destination: Endpoint,
     /// Where its bytes lie.
     pub range: Range<usize>,
 }
@@ -28,7 +28,7 @@ pub struct Datagrams {
 
 impl Datagrams {
     /// Adds one at the end.
-    pub fn push(&mut self, peer: PeerId, destination: SocketAddr, contents: &[u8]) {
+    pub fn push(&mut self, peer: PeerId, destination: Endpoint, contents: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(contents);
         self.list.push(Datagram { peer, destination, range: start..self.bytes.len() });
@@ -82,7 +82,7 @@ pub struct Effects {
     /// To be made; each comes back by `Room::built`.
     pub builds: Vec<Build>,
     /// Addresses that proved by an authenticated check that they are this peer's.
-    pub bound: Vec<(PeerId, SocketAddr)>,
+    pub bound: Vec<(PeerId, Endpoint)>,
     /// ICE user names under which a peer is reached; the newest holds, and the one before it.
     pub names: Vec<(PeerId, String)>,
     /// Peers that are gone: their addresses and names lead nowhere now.

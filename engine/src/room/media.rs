@@ -7,7 +7,7 @@ use str0m::media::{MediaKind, Mid};
 use str0m::rtp::{ExtensionValues, RtpPacket, Ssrc};
 
 use super::{Effects, Room};
-use crate::codec::{mime, starts_key_frame};
+use crate::codec::{DependencyDescriptor, mime, starts_key_frame};
 use crate::event::Event;
 use crate::ids::{PeerId, TrackId};
 use crate::peer::{Forwarded, Verdict};
@@ -38,6 +38,7 @@ impl Room {
                     return;
                 };
                 track.codec = Some((payload_type, codec));
+                track.spatial = Default::default();
                 if before.is_none() {
                     let mime = mime(codec.spec().codec);
                     effects.events.push(Event::MediaStarted { track: source.track, mime });
@@ -56,13 +57,17 @@ impl Room {
         if key_frame {
             track.key_frame_came(source.layer);
         }
-        if new_layer {
+        let descriptor = DependencyDescriptor::of(&packet.header.ext_vals);
+        let top = track.spatial.top();
+        let spatial = track.spatial.read(codec.spec().codec, &packet.payload, descriptor);
+        if new_layer || track.spatial.top() != top {
             self.layers_changed(source.track, effects);
         }
         let extensions = forwarded_extensions(&packet.header.ext_vals, codec.spec().codec);
         let forwarded = Forwarded {
             track: source.track,
             layer: source.layer,
+            spatial,
             key_frame,
             captured,
             codec,
@@ -155,7 +160,7 @@ impl Room {
         let Some(link) = link else {
             return;
         };
-        if link.choose(track.layers())
+        if link.choose(track.layers(), track.spatial.top())
             && track.kind == MediaKind::Video
             && let Some(target) = link.target
         {
@@ -174,7 +179,7 @@ impl Room {
             let Some(link) = link else {
                 continue;
             };
-            let layer = link.current.filter(|_| !silent && link.enabled);
+            let layer = link.shown(track.spatial.top()).filter(|_| !silent && link.enabled);
             let now = (layer, layer.is_some() && link.congested());
             let first = link.told.is_none() && layer.is_none();
             if !first && link.told != Some(now) {
@@ -204,10 +209,13 @@ impl Room {
         let Some(track) = peer.track_of(mid) else {
             return;
         };
-        let Some(link) = peer.downlinks.get_mut(&track) else {
+        let (Some(link), Some(published)) =
+            (peer.downlinks.get_mut(&track), self.tracks.get(&track))
+        else {
             return;
         };
-        let Some(current) = link.current.filter(|_| link.kind == MediaKind::Video) else {
+        let shown = link.shown(published.spatial.top());
+        let Some(current) = shown.filter(|_| link.kind == MediaKind::Video) else {
             return;
         };
         if link.capacity.report(now, loss, current) {

@@ -8,10 +8,10 @@ mod media;
 mod munger;
 mod participant;
 mod speakers;
+mod thinning;
 mod track;
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ pub use participant::{BACKLOG_BYTES, Participant};
 pub use track::{KEY_FRAME_INTERVAL, Track};
 
 use crate::command::PeerMode;
+use crate::endpoint::Endpoint;
 use crate::event::{Event, PeerState};
 use crate::ids::{IdMap, ParticipantId, PeerId, RoomId, TrackId};
 use crate::peer::{Happened, Peer};
@@ -36,7 +37,7 @@ const ROUNDS: usize = 8;
 #[derive(Debug)]
 pub struct Room {
     id: RoomId,
-    candidates: Arc<[SocketAddr]>,
+    candidates: Arc<[Endpoint]>,
     participants: IdMap<ParticipantId, Participant>,
     peers: IdMap<PeerId, Peer>,
     tracks: IdMap<TrackId, Track>,
@@ -48,7 +49,7 @@ pub struct Room {
 
 impl Room {
     /// An empty room; `candidates` are the addresses at which clients reach it.
-    pub fn new(id: RoomId, candidates: Arc<[SocketAddr]>) -> Self {
+    pub fn new(id: RoomId, candidates: Arc<[Endpoint]>) -> Self {
         Self {
             id,
             candidates,
@@ -90,7 +91,7 @@ impl Room {
         &mut self,
         now: Instant,
         peer_id: PeerId,
-        (from, to): (SocketAddr, SocketAddr),
+        (from, to): (Endpoint, Endpoint),
         bytes: &[u8],
         effects: &mut Effects,
     ) {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use str0m::format::Codec;
 use str0m::rtp::Vp8Patch;
 
-use crate::codec::{DependencyDescriptor, FrameNumbers, PictureIds};
+use super::thinning::Thinning;
+use crate::codec::{DependencyDescriptor, FrameNumbers, PictureIds, Spatial};
 
 /// The first sequence number that is sent: SRTP's rollover counter starts at zero, so it is low,
 /// and above zero for packets that arrive before the first one.
@@ -18,6 +19,8 @@ pub struct Munged {
     pub seq: u64,
     /// RTP timestamp.
     pub timestamp: u32,
+    /// Whether it is the last packet of its picture.
+    pub marker: bool,
     /// Replacement of VP8's counters.
     pub vp8: Option<Vp8Patch>,
     /// Replacement of the dependency descriptor.
@@ -35,6 +38,10 @@ pub struct Incoming<'a> {
     pub captured: Instant,
     /// Ticks of the timestamp in a second.
     pub clock_rate: u32,
+    /// Whether it is the last packet of its picture.
+    pub marker: bool,
+    /// Its place, in a stream of several spatial layers.
+    pub spatial: Option<Spatial>,
     /// The payload's codec.
     pub codec: Codec,
     /// The RTP payload.
@@ -51,6 +58,7 @@ pub struct Munger {
     /// The first packet of the layer that is forwarded now: earlier ones come too late.
     first_seq: u64,
     last: Option<Sent>,
+    thinning: Thinning,
     pictures: PictureIds,
     frames: FrameNumbers,
 }
@@ -80,6 +88,7 @@ impl Munger {
             }
         };
         self.seq_offset = seq as i64 - packet.seq as i64;
+        self.thinning = Thinning::default();
         self.timestamp_offset = timestamp.wrapping_sub(packet.timestamp);
         if packet.codec == Codec::Vp8 {
             self.pictures.switch(packet.payload);
@@ -89,12 +98,28 @@ impl Munger {
         }
     }
 
-    /// The packet's numbers on the stream that is sent; None when it is older than the switch.
-    pub fn rewrite(&mut self, packet: &Incoming<'_>) -> Option<Munged> {
+    /// Whether a picture of several spatial layers begins with this packet.
+    pub fn begins_picture(&self, packet: &Incoming<'_>) -> bool {
+        packet.spatial.is_some_and(|spatial| spatial.id == 0)
+            && self.thinning.is_new(packet.seq, packet.timestamp)
+    }
+
+    /// The packet's numbers on the stream that is sent, of which only spatial layers up to `level`
+    /// are; None when it is of a higher one, or older than the switch.
+    pub fn rewrite(&mut self, packet: &Incoming<'_>, level: u8) -> Option<Munged> {
         // Audio has no key frames to wait for: what was sent just before the first is welcome.
         let too_old = packet.seq < self.first_seq && !packet.codec.is_audio();
-        let seq = packet.seq as i64 + self.seq_offset;
-        if too_old || seq <= 0 {
+        if too_old {
+            return None;
+        }
+        let left_out = match packet.spatial {
+            Some(spatial) => {
+                self.thinning.admit(packet.seq, packet.timestamp, spatial.id, level)?
+            }
+            None => 0,
+        };
+        let seq = packet.seq as i64 + self.seq_offset - left_out as i64;
+        if seq <= 0 {
             return None;
         }
         let seq = seq as u64;
@@ -108,7 +133,9 @@ impl Munger {
             _ => None,
         };
         let descriptor = packet.descriptor.and_then(|came| self.frames.rewrite(came));
-        Some(Munged { seq, timestamp, vp8, descriptor })
+        // A picture ends with the last of its layers that is sent.
+        let ends = packet.spatial.is_some_and(|spatial| spatial.ends && spatial.id == level);
+        Some(Munged { seq, timestamp, marker: packet.marker || ends, vp8, descriptor })
     }
 }
 
@@ -123,6 +150,8 @@ mod tests {
             timestamp,
             captured,
             clock_rate: 90_000,
+            marker: false,
+            spatial: None,
             codec: Codec::H264,
             payload: &[0x65],
             descriptor: None,
@@ -135,15 +164,15 @@ mod tests {
         let mut munger = Munger::default();
         let first = video(70_000, 5_000, start);
         munger.switch(&first);
-        let sent = munger.rewrite(&first).unwrap();
+        let sent = munger.rewrite(&first, 2).unwrap();
         assert_eq!((sent.seq, sent.timestamp), (FIRST_SEQ, 5_000));
 
         let other = video(9, u32::MAX - 10, start + Duration::from_millis(100));
         munger.switch(&other);
-        let sent = munger.rewrite(&other).unwrap();
+        let sent = munger.rewrite(&other, 2).unwrap();
         assert_eq!((sent.seq, sent.timestamp), (FIRST_SEQ + 1, 14_000));
         let next = video(10, 2_989, start + Duration::from_millis(133));
-        let sent = munger.rewrite(&next).unwrap();
+        let sent = munger.rewrite(&next, 2).unwrap();
         assert_eq!((sent.seq, sent.timestamp), (FIRST_SEQ + 2, 17_000));
     }
 
@@ -153,10 +182,10 @@ mod tests {
         let mut munger = Munger::default();
         let low = video(1, 900, start);
         munger.switch(&low);
-        munger.rewrite(&low);
+        munger.rewrite(&low, 2);
         let high = video(500, 77, start);
         munger.switch(&high);
-        assert_eq!(munger.rewrite(&high).unwrap().timestamp, 990);
+        assert_eq!(munger.rewrite(&high, 2).unwrap().timestamp, 990);
     }
 
     #[test]
@@ -165,9 +194,9 @@ mod tests {
         let mut munger = Munger::default();
         let key = video(100, 0, start);
         munger.switch(&key);
-        munger.rewrite(&key);
-        assert!(munger.rewrite(&video(99, 0, start)).is_none());
-        assert_eq!(munger.rewrite(&video(103, 0, start)).unwrap().seq, FIRST_SEQ + 3);
-        assert_eq!(munger.rewrite(&video(102, 0, start)).unwrap().seq, FIRST_SEQ + 2);
+        munger.rewrite(&key, 2);
+        assert!(munger.rewrite(&video(99, 0, start), 2).is_none());
+        assert_eq!(munger.rewrite(&video(103, 0, start), 2).unwrap().seq, FIRST_SEQ + 3);
+        assert_eq!(munger.rewrite(&video(102, 0, start), 2).unwrap().seq, FIRST_SEQ + 2);
     }
 }

@@ -6,6 +6,7 @@ use str0m::format::PayloadParams;
 use str0m::media::{MediaKind, Pt};
 use str0m::rtp::Ssrc;
 
+use crate::codec::SpatialReader;
 use crate::ids::{ParticipantId, PeerId};
 use crate::peer::TOP_LAYER;
 
@@ -48,6 +49,8 @@ pub struct Track {
     pub codec: Option<(Pt, PayloadParams)>,
     /// Who gets it.
     pub subscribers: Vec<PeerId>,
+    /// Reads the spatial layers of its one stream, where that has several.
+    pub spatial: SpatialReader,
     layers: [Option<Layer>; TOP_LAYER as usize + 1],
 }
 
@@ -60,6 +63,7 @@ impl Track {
             kind,
             codec: None,
             subscribers: Vec::new(),
+            spatial: SpatialReader::default(),
             layers: [const { None }; TOP_LAYER as usize + 1],
         }
     }

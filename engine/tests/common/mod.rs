@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moim_engine::command::{Command, PeerMode, PeerOptions, Rights};
+use moim_engine::endpoint::Endpoint;
 use moim_engine::event::Event;
 use moim_engine::ids::{ParticipantId, PeerId, RoomId, TrackId};
 use moim_engine::net::together;
@@ -48,10 +49,20 @@ pub struct Weather {
     pub burst: f64,
     pub delay: Duration,
     pub jitter: Duration,
+    /// Bits in a second towards the client; above that packets wait, and behind `QUEUE` are lost.
+    pub rate_bps: Option<u64>,
 }
 
-pub const CALM: Weather =
-    Weather { loss: 0.0, burst: 0.0, delay: Duration::from_millis(10), jitter: Duration::ZERO };
+/// What waits at most in front of a slow line.
+pub const QUEUE: Duration = Duration::from_millis(400);
+
+pub const CALM: Weather = Weather {
+    loss: 0.0,
+    burst: 0.0,
+    delay: Duration::from_millis(10),
+    jitter: Duration::ZERO,
+    rate_bps: None,
+};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
@@ -76,7 +87,10 @@ pub struct Client {
     pub key_frames_wanted: Vec<(Mid, Option<Rid>)>,
     pub connected: bool,
     pub weather: Weather,
+    /// Packets lost on the way to it.
+    pub lost: usize,
     losing: bool,
+    line_free: Instant,
 }
 
 pub struct World {
@@ -86,12 +100,14 @@ pub struct World {
     pub effects: Effects,
     pub events: Vec<Event>,
     pub clients: Vec<Client>,
-    pub bound: HashMap<SocketAddr, PeerId>,
+    pub bound: HashMap<Endpoint, PeerId>,
     pub dice: Dice,
     /// Told before and after each run of the room's own code.
     pub around: fn(bool),
     /// What the room sent.
     pub sent: Sent,
+    /// What the pictures of all are encoded in.
+    pub codec: &'static str,
     /// Clients describe a certificate that is not theirs.
     pub forged_fingerprint: bool,
     flights: BTreeMap<(Instant, u64), Flight>,
@@ -114,7 +130,7 @@ pub fn server() -> SocketAddr {
 impl World {
     pub fn new() -> Self {
         let now = Instant::now();
-        let candidates: Arc<[SocketAddr]> = vec![server()].into();
+        let candidates: Arc<[Endpoint]> = vec![Endpoint::udp(server())].into();
         Self {
             now,
             start: now,
@@ -126,6 +142,7 @@ impl World {
             dice: Dice(0x5eed_1234_5678_9abc),
             around: |_| {},
             sent: Sent::default(),
+            codec: "vp8",
             forged_fingerprint: false,
             flights: BTreeMap::new(),
             flown: 0,
@@ -162,7 +179,7 @@ impl World {
     /// A connection of a participant, and its client's end of it.
     pub fn connect(&mut self, participant: ParticipantId, mode: PeerMode) -> usize {
         let peer = PeerId::new(ROOM, self.id());
-        let codecs = ["opus", "vp8"].map(str::to_owned).into();
+        let codecs = ["opus", self.codec].map(str::to_owned).into();
         let options = PeerOptions { mode, ice_lite: true, codecs, rtx: true };
         self.command(Command::OpenPeer { participant, peer, options });
         let index = self.clients.len();
@@ -171,7 +188,8 @@ impl World {
             .set_rtp_mode(true)
             .clear_codecs()
             .enable_opus(true, false)
-            .enable_vp8(true)
+            .enable_vp8(self.codec == "vp8")
+            .enable_vp9(self.codec == "vp9")
             .build(self.now);
         rtc.add_local_candidate(Candidate::host(address, Protocol::Udp).unwrap());
         self.clients.push(Client {
@@ -185,7 +203,9 @@ impl World {
             key_frames_wanted: Vec::new(),
             connected: false,
             weather: CALM,
+            lost: 0,
             losing: false,
+            line_free: self.now,
         });
         index
     }
@@ -259,7 +279,8 @@ impl World {
             rest = &rest[count..];
         }
         for datagram in datagrams.list() {
-            let client = self.clients.iter().position(|c| c.address == datagram.destination);
+            let client =
+                self.clients.iter().position(|c| Endpoint::udp(c.address) == datagram.destination);
             if let Some(client) = client {
                 let bytes = datagrams.bytes(datagram.range.clone()).to_vec();
                 self.fly(Side::Client(client), client, bytes);
@@ -276,9 +297,21 @@ impl World {
         let lost = self.dice.roll() < odds;
         self.clients[client].losing = lost;
         if lost {
+            self.clients[client].lost += usize::from(to == Side::Client(client));
             return;
         }
-        let at = self.now + weather.delay + weather.jitter.mul_f64(self.dice.roll());
+        let mut begins = self.now;
+        if let (Side::Client(_), Some(rate)) = (to, weather.rate_bps) {
+            let line = &mut self.clients[client];
+            begins = line.line_free.max(begins);
+            if begins - self.now > QUEUE {
+                line.lost += 1;
+                return;
+            }
+            begins += Duration::from_secs_f64(bytes.len() as f64 * 8.0 / rate as f64);
+            line.line_free = begins;
+        }
+        let at = begins + weather.delay + weather.jitter.mul_f64(self.dice.roll());
         self.flown += 1;
         self.flights.insert((at, self.flown), Flight { to, client, bytes });
     }
@@ -313,10 +346,10 @@ impl World {
                     let is_stun = flight.bytes[0] < 4;
                     let owner = match is_stun {
                         true => Some(self.clients[flight.client].peer),
-                        false => self.bound.get(&address).copied(),
+                        false => self.bound.get(&Endpoint::udp(address)).copied(),
                     };
                     if let Some(peer) = owner {
-                        let way = (address, server());
+                        let way = (Endpoint::udp(address), Endpoint::udp(server()));
                         (self.around)(true);
                         self.room.datagram(self.now, peer, way, &flight.bytes, &mut self.effects);
                         (self.around)(false);
@@ -469,10 +502,13 @@ pub struct Camera {
     pub rid: Option<Rid>,
     pub key: bool,
     pub on: bool,
+    /// Packets of a picture.
+    pub parts: usize,
     seq: u64,
     picture: u16,
 }
 
+/// Unless a test says otherwise.
 pub const PACKETS_PER_PICTURE: usize = 3;
 
 impl Camera {
@@ -480,7 +516,8 @@ impl Camera {
         // Each layer has numbers of its own, near where they wrap.
         let start = rid.map_or(b'x', |rid| rid.as_bytes()[0]);
         let seq = 65_500 - u64::from(start);
-        Self { mid, rid, key: true, on: true, seq, picture: 32_700 + u16::from(start) % 7 }
+        let (parts, picture) = (PACKETS_PER_PICTURE, 32_700 + u16::from(start) % 7);
+        Self { mid, rid, key: true, on: true, parts, seq, picture }
     }
 
     pub fn film(&mut self, rtc: &mut Rtc, now: Instant, since: Duration) {
@@ -495,7 +532,7 @@ impl Camera {
         let key = std::mem::take(&mut self.key);
         let offset = self.rid.map_or(7, |rid| u64::from(rid.as_bytes()[0]) * 1_000_003);
         let time = (since.as_millis() as u64 * VIDEO_CLOCK / 1_000 + offset) as u32;
-        for n in 0..PACKETS_PER_PICTURE {
+        for n in 0..self.parts {
             let first = n == 0;
             let id = self.picture.to_be_bytes();
             let mut payload = vec![if first { 0x90 } else { 0x80 }, 0x80, 0x80 | id[0], id[1]];
@@ -504,7 +541,7 @@ impl Camera {
             payload.extend((since.as_millis() as u32).to_be_bytes());
             payload.resize(700, n as u8);
             let write = RtpWrite::new(pt, self.seq.into(), time, now, payload)
-                .marker(n + 1 == PACKETS_PER_PICTURE)
+                .marker(n + 1 == self.parts)
                 .nackable(true);
             stream.write_rtp(write);
             self.seq += 1;
@@ -596,11 +633,12 @@ pub fn view(packets: &[RtpPacket], ssrc: Ssrc) -> Viewed {
     let (first, last) = (*by_seq.keys().next().unwrap(), *by_seq.keys().last().unwrap());
     let missing = (last - first + 1) as usize - by_seq.len();
     let mut viewed = Viewed { pictures: vec![], timestamps: vec![], missing, duplicates };
-    let mut parts = 0;
-    for packet in by_seq.values() {
+    let mut whole_until = None;
+    for (seq, packet) in &by_seq {
         let begins = packet.payload[0] == 0x90;
-        parts = if begins { 1 } else { parts + 1 };
-        if packet.header.marker && parts == PACKETS_PER_PICTURE {
+        let goes_on = whole_until.is_some_and(|before| before + 1 == *seq);
+        whole_until = (begins || goes_on).then_some(*seq);
+        if packet.header.marker && whole_until.is_some() {
             let id = u16::from_be_bytes([packet.payload[2] & 0x7f, packet.payload[3]]);
             viewed.pictures.push((packet.payload[5], id));
             viewed.timestamps.push(packet.header.timestamp);

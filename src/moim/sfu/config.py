@@ -67,9 +67,11 @@ class TurnServer(_Part):
 
 
 class Rtc(_Part):
-    """Where media goes; one UDP port serves every client."""
+    """Where media goes; one UDP port serves every client, one TCP port those without UDP."""
 
     udp_port: Port = 7882
+    # None is the number of the UDP port, 0 none at all.
+    tcp_port: Port | None = None
     node_ip: Annotated[tuple[IPvAnyAddress, ...], BeforeValidator(_words)] = ()
     stun_servers: tuple[str, ...] = ()
     turn_servers: tuple[TurnServer, ...] = ()

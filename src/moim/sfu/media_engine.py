@@ -60,7 +60,12 @@ class MediaEngine:
     """An engine with its events; `port` is what the rooms are given."""
 
     def __init__(
-        self, *, bind: Sequence[tuple[str, int]], advertise: Sequence[str], threads: int
+        self,
+        *,
+        bind: Sequence[tuple[str, int]],
+        advertise: Sequence[str],
+        tcp: Sequence[tuple[str, int]],
+        threads: int,
     ) -> None:
         """Raises: EngineMissing, OSError for an address that cannot be bound"""
         try:
@@ -68,11 +73,12 @@ class MediaEngine:
         except ImportError as error:
             raise EngineMissing from error
         try:
-            self._engine = module.Engine(bind=bind, advertise=advertise, threads=threads)
+            self._engine = module.Engine(bind=bind, advertise=advertise, tcp=tcp, threads=threads)
         except module.BindError as error:
             raise OSError(str(error)) from error
         self.port: Engine = _Patient(self._engine, module.QueueFull, module.EngineClosed)
         self.candidates: list[tuple[str, int]] = self._engine.candidates
+        self.tcp_candidates: list[tuple[str, int]] = self._engine.tcp_candidates
         self._watching: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 

@@ -24,14 +24,16 @@ class Sfu:
         *,
         bind: Sequence[tuple[str, int]],
         advertise: Sequence[str] = (),
+        tcp: Sequence[tuple[str, int]] = (),
         threads: int = 1,
         relays: Relays = no_relays,
     ) -> None:
-        """relays: TURN servers for a participant's sid, beside those of the configuration
+        """tcp: where clients without UDP may connect; port 0 is the number of the UDP port
+        relays: TURN servers for a participant's sid, beside those of the configuration
 
         Raises: EngineMissing, OSError for an address that cannot be bound"""
         keys = Keys(config.keys, time.time)
-        self._engine: Final = MediaEngine(bind=bind, advertise=advertise, threads=threads)
+        self._engine: Final = MediaEngine(bind=bind, advertise=advertise, tcp=tcp, threads=threads)
         self._webhooks: Final = Webhooks(config.webhook, keys)
         world = World(config, self._engine.port, LoopClock(), self._webhooks, keys, relays=relays)
         self.hub: Final = Hub(world)
@@ -42,6 +44,11 @@ class Sfu:
     def candidates(self) -> list[tuple[str, int]]:
         """The addresses that clients are told to send media to."""
         return self._engine.candidates
+
+    @property
+    def tcp_candidates(self) -> list[tuple[str, int]]:
+        """The addresses that clients without UDP are told to connect to."""
+        return self._engine.tcp_candidates
 
     async def close(self) -> None:
         """End all rooms, deliver what webhooks wait, stop the engine."""

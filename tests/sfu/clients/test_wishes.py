@@ -39,6 +39,25 @@ async def test_a_small_view_gets_a_small_layer_and_the_rest_is_not_even_made(
         await bob.sees("ann", ANN)
 
 
+@pytest.mark.parametrize("codec", ["vp9", "av1"])
+async def test_a_small_view_gets_the_lower_layers_of_one_stream(
+    server: SfuServer, codec: str
+) -> None:
+    async with chromium() as browser, tabs(browser, "ann", "bob") as (ann, bob):
+        for tab in (ann, bob):
+            await tab.join(server)
+        await ann.show(ANN, width=640, simulcast=True, videoCodec=codec)
+        await bob.shall("me.sees('ann')?.width === 640")
+        await bob.ask(f"me.their('ann', 'camera').setVideoQuality({LOW})")
+        await bob.shall("me.sees('ann').width < 640")
+        await bob.sees("ann", ANN)
+        await bob.ask(f"me.their('ann', 'camera').setVideoQuality({HIGH})")
+        await bob.shall("me.sees('ann').width === 640")
+        await bob.sees("ann", ANN)
+        # What was left out is not missed.
+        assert (await bob.call("arriving", "ann", "video"))["packetsLost"] == 0
+
+
 async def test_a_voice_a_connection_and_a_mute_are_told(server: SfuServer) -> None:
     async with chromium() as browser, tabs(browser, "ann", "bob") as (ann, bob):
         for tab in (ann, bob):
