@@ -118,27 +118,6 @@ async def they_meet_again(ann: Person, bob: Person) -> None:
         await bob.sees("ann", DARK)
 
 
-async def test_a_server_that_wakes_closes_the_calls_that_another_has_taken_over(
-    deployment: Deployment,
-) -> None:
-    first, second = deployment.servers
-    slug = (await first.create_room()).slug
-    async with people("ann", "bob") as (ann, bob):
-        await visit(ann, first.url, slug)
-        await visit(bob, second.url, slug)
-        await ann.show(DARK)
-        await bob.show(SPLIT)
-        await ann.sees("bob", SPLIT)
-        await bob.sees("ann", DARK)
-        first.pause()
-        await until(lambda: "sfu_room_taken" in second.said(), "it is taken over", PATIENCE_S)
-        first.resume()
-        await until(lambda: "sfu_room_lost" in first.said(), "it sees what it lost", PATIENCE_S)
-        await they_meet_again(ann, bob)
-        assert await those_on(second, slug) == {"ann", "bob"}
-        assert await those_on(first, slug) == set()
-
-
 async def test_livekit_clients_of_a_server_that_is_stopped_meet_again_on_the_other(
     deployment: Deployment,
 ) -> None:
