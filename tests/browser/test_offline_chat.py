@@ -1,5 +1,8 @@
 """The chat while the server is away: said over data channels, saved once it is back."""
 
+import json
+import re
+
 from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.chatting import answer, field, message, messages, open_chat, said, write, writer
@@ -144,6 +147,36 @@ async def test_a_message_whose_answer_was_lost_is_saved_once(
     for person in (mina, jun):
         await expect(person.page.get_by_test_id("reconnect-bar")).to_have_count(0)
         await expect(messages(person)).to_have_count(1)
+
+
+async def test_a_message_for_which_the_server_was_too_busy_is_sent_again_by_itself(
+    party: Party, room: Links
+) -> None:
+    mina = await party.person(devices=())
+    refused: list[str] = []
+
+    def speak(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def say(told: str | bytes) -> None:
+            sent = re.match(r'42(\d+)\["chat\.send"', told) if isinstance(told, str) else None
+            if sent is None or len(refused) == 2:
+                server.send(told)
+                return
+            refused.append(sent[1])
+            answer = [{"ok": False, "error": {"code": "busy", "message": "The server is busy."}}]
+            socket.send(f"43{sent[1]}{json.dumps(answer)}")
+
+        socket.on_message(say)
+
+    await mina.page.route_web_socket("**/socket.io/**", speak)
+    await mina.open(room.guest)
+    await mina.join("Mina")
+    await open_chat(mina)
+    await write(mina, "in the crowd")
+    await expect(message(mina, "in the crowd")).to_have_count(1)
+    assert len(refused) == 2
+    await expect(messages(mina)).to_have_count(1)
 
 
 async def test_what_was_on_its_way_when_the_server_died_goes_to_those_present(

@@ -65,8 +65,12 @@ interface Pending {
 /** What our pages carry sound and picture by. */
 const PLANES = ["mesh", "sfu"] as const satisfies readonly Plane[];
 const ATTEMPT_MS = 5_000;
-/** The server answers and cannot reach its storage: asked again sooner than one that is silent. */
-const STORAGE_AWAY_MS = 1_000;
+/**
+ * The server answers that it cannot reach its storage, or that other servers were faster each time:
+ * asked again sooner than one that is silent.
+ */
+const NOT_NOW_MS = 1_000;
+const NOT_NOW: readonly string[] = ["unavailable", "busy"];
 const RETRY_FIRST_MS = 400;
 const RETRY_LAST_MS = 4_000;
 const CONNECT_MS = 8_000;
@@ -183,7 +187,7 @@ export class RoomLink extends Emitter<LinkEvents> {
   /**
    * Any command by its name.
    * @throws Refusal with the server's code; after `timeoutMs`, `unreachable` without an answer and
-   * `unavailable` when the server could not reach its storage for so long.
+   * `unavailable` or `busy` when the server could not do it for so long.
    */
   command<N extends Name>(
     name: N,
@@ -215,10 +219,10 @@ export class RoomLink extends Emitter<LinkEvents> {
             resolve(ack as Answer<N>);
           } else if (ack.error.code === "server_stopping") {
             // The next server will answer.
-          } else if (ack.error.code === "unavailable") {
-            late = "unavailable";
+          } else if (NOT_NOW.includes(ack.error.code)) {
+            late = ack.error.code;
             clearTimeout(again);
-            again = setTimeout(attempt, STORAGE_AWAY_MS);
+            again = setTimeout(attempt, NOT_NOW_MS);
           } else {
             fail(ack.error.code, ack.error.message);
           }

@@ -12,8 +12,9 @@ import {
 } from "./outgoing.ts";
 
 const ANSWER_MS = 12_000;
-/** The server is there and its storage is not: what is on its way waits for that, without a word. */
-const STORAGE_AWAY_MS = 1_000;
+/** The server is there and cannot write: what is on its way waits for that, without a word. */
+const NOT_NOW_MS = 1_000;
+const NOT_NOW: readonly string[] = ["unavailable", "busy"];
 /** While the server is away and nobody else is there: then the author is told. */
 const PATIENCE_MS = 5_000;
 
@@ -127,8 +128,8 @@ export class Outbox {
         this.#spread();
         return false;
       }
-      if (codeOf(error) === "unavailable") {
-        setTimeout(() => void this.#flush(), STORAGE_AWAY_MS);
+      if (NOT_NOW.includes(codeOf(error))) {
+        setTimeout(() => void this.#flush(), NOT_NOW_MS);
         return false;
       }
       this.#change(id, { state: "failed", why: codeOf(error) });

@@ -1,6 +1,8 @@
 /** How fast something goes, over the last seconds, and how long the rest will take at that speed. */
 const LOOK_BACK_MS = 5_000;
 const SETTLED_MS = 800;
+/** So often a page tells how far something is: each time, it is drawn anew. */
+export const TELL_EVERY_MS = 250;
 
 export class Pace {
   private samples: { readonly at_ms: number; readonly bytes: number }[] = [];

@@ -1,7 +1,7 @@
 import type { Call } from "../../app/call.svelte.ts";
 import type { ByteSource } from "../../media/session.ts";
 import { type Said, TOPIC } from "./offers.ts";
-import { Pace } from "./pace.ts";
+import { Pace, TELL_EVERY_MS } from "./pace.ts";
 import { forget, Vault } from "./vault.ts";
 
 /**
@@ -10,8 +10,6 @@ import { forget, Vault } from "./vault.ts";
  */
 export type ReceivingState =
   "offered" | "asked" | "receiving" | "checking" | "done" | "failed" | "cancelled";
-
-const TELL_EVERY_MS = 200;
 
 /** A file that somebody present has for us. */
 export class Receiving {

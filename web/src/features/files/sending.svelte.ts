@@ -1,7 +1,7 @@
 import type { Call } from "../../app/call.svelte.ts";
 import type { ByteSink } from "../../media/session.ts";
 import { type Said, TOPIC } from "./offers.ts";
-import { Pace } from "./pace.ts";
+import { Pace, TELL_EVERY_MS } from "./pace.ts";
 import { blocksOf } from "./reading.ts";
 import { digestOf } from "./vault.ts";
 
@@ -9,7 +9,7 @@ import { digestOf } from "./vault.ts";
 export type LegState = "offered" | "sending" | "done" | "declined" | "cancelled";
 
 const AGAIN_MS = 1_000;
-/** So often it is looked whether to pause, and told how far it is. */
+/** So often it is looked whether to pause. */
 const STEP_BYTES = 512 * 1024;
 
 /** The way of a file to one of those present. */
@@ -167,12 +167,16 @@ export class Sending {
     // Once for everybody, beside the sending: both read what the system has in memory anyway.
     this.#digest ??= digestOf(this.file, this.#abort.signal);
     this.#digest.catch(() => undefined);
+    let told_ms = 0;
     for await (const block of blocksOf(this.file, from)) {
       for (let at = 0; at < block.length; at += STEP_BYTES) {
         await this.#whilePaused(leg, sink);
         await sink.write(block.subarray(at, at + STEP_BYTES));
+        const now_ms = Date.now();
+        if (now_ms - told_ms < TELL_EVERY_MS) continue;
+        told_ms = now_ms;
         leg.sent = from + sink.taken;
-        leg.pace.note(leg.sent, Date.now());
+        leg.pace.note(leg.sent, now_ms);
       }
     }
     await sink.finish({ sha256: await this.#digest });
