@@ -71,7 +71,7 @@ async def choose(host: Person, plane_name: str) -> None:
     if not await picker.count():
         await host.page.get_by_test_id("more-button").click()
         await host.page.get_by_test_id("details-button").click()
-    await picker.select_option(plane_name)
+    await picker.locator(f"input[value={plane_name}]").check()
     await expect(host.page.get_by_test_id("details-plane")).to_have_attribute(
         "data-plane", plane_name, timeout=25_000
     )
