@@ -41,7 +41,6 @@ fn lost_packets_are_sent_again_on_both_ways() {
         burst: 0.3,
         delay: Duration::from_millis(15),
         jitter: Duration::from_millis(20),
-        rate_bps: None,
     };
     world.clients[ann.client].weather = rough;
     world.clients[bob.client].weather = rough;

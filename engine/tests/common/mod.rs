@@ -49,20 +49,10 @@ pub struct Weather {
     pub burst: f64,
     pub delay: Duration,
     pub jitter: Duration,
-    /// Bits in a second towards the client; above that packets wait, and behind `QUEUE` are lost.
-    pub rate_bps: Option<u64>,
 }
 
-/// What waits at most in front of a slow line.
-pub const QUEUE: Duration = Duration::from_millis(400);
-
-pub const CALM: Weather = Weather {
-    loss: 0.0,
-    burst: 0.0,
-    delay: Duration::from_millis(10),
-    jitter: Duration::ZERO,
-    rate_bps: None,
-};
+pub const CALM: Weather =
+    Weather { loss: 0.0, burst: 0.0, delay: Duration::from_millis(10), jitter: Duration::ZERO };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Side {
@@ -87,10 +77,7 @@ pub struct Client {
     pub key_frames_wanted: Vec<(Mid, Option<Rid>)>,
     pub connected: bool,
     pub weather: Weather,
-    /// Packets lost on the way to it.
-    pub lost: usize,
     losing: bool,
-    line_free: Instant,
 }
 
 pub struct World {
@@ -203,9 +190,7 @@ impl World {
             key_frames_wanted: Vec::new(),
             connected: false,
             weather: CALM,
-            lost: 0,
             losing: false,
-            line_free: self.now,
         });
         index
     }
@@ -297,21 +282,9 @@ impl World {
         let lost = self.dice.roll() < odds;
         self.clients[client].losing = lost;
         if lost {
-            self.clients[client].lost += usize::from(to == Side::Client(client));
             return;
         }
-        let mut begins = self.now;
-        if let (Side::Client(_), Some(rate)) = (to, weather.rate_bps) {
-            let line = &mut self.clients[client];
-            begins = line.line_free.max(begins);
-            if begins - self.now > QUEUE {
-                line.lost += 1;
-                return;
-            }
-            begins += Duration::from_secs_f64(bytes.len() as f64 * 8.0 / rate as f64);
-            line.line_free = begins;
-        }
-        let at = begins + weather.delay + weather.jitter.mul_f64(self.dice.roll());
+        let at = self.now + weather.delay + weather.jitter.mul_f64(self.dice.roll());
         self.flown += 1;
         self.flights.insert((at, self.flown), Flight { to, client, bytes });
     }
