@@ -121,7 +121,10 @@ async def test_a_saved_style_reloads_the_page_and_everybody_keeps_their_seat(
 ) -> None:
     room = await dev.create_room()
     mina, jun = await in_a_call(party, room.guest)
-    async with jun.page.expect_event("domcontentloaded"):
+    async with (
+        mina.page.expect_event("domcontentloaded"),
+        jun.page.expect_event("domcontentloaded"),
+    ):
         saved = dev.save("web/src/ui/base.css", "{", "{\n  --saved-in-a-test: 1;")
     style_s = time.monotonic() - saved
     print(f"reload on save: style {style_s:.2f} s")  # noqa: T201

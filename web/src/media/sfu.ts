@@ -139,9 +139,11 @@ export class SfuSession implements MediaSession {
       .on(RoomEvent.ParticipantConnected, ({ identity }) => this.came(identity))
       .on(RoomEvent.ParticipantDisconnected, ({ identity }) => this.left(identity))
       .on(RoomEvent.DataReceived, (data, participant, _kind, topic) => {
-        if (participant && topic) {
-          this.lines.get(this.nameOf(participant.identity))?.received(topic, data);
-        }
+        if (!participant || !topic) return;
+        const identity = this.nameOf(participant.identity);
+        // The way is there a moment before our own connecting is told to be over.
+        this.attach(identity);
+        this.lines.get(identity)?.received(topic, data);
       })
       .on(RoomEvent.LocalTrackUnpublished, (publication) => {
         // The server ended it: what is sent of this source another time is published anew.
