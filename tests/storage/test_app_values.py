@@ -3,9 +3,7 @@
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from moim.meeting.conduct import Create
 from moim.meeting.features.app import AddApp, AppId, RemoveApp, StoreInApp
@@ -14,7 +12,6 @@ from moim.meeting.ids import SYSTEM
 from moim.meeting.membership import Join
 from moim.meeting.model import Room
 from moim.meeting.rules import apply, dump_event
-from moim.storage import schema
 from moim.storage.database import Database
 from moim.storage.journal import Journal
 from moim.storage.schema import bring_up_to_date
@@ -136,21 +133,13 @@ async def test_old_journals_on_postgresql_too(postgres: Postgres) -> None:
 async def check(url: str) -> None:
     """Write as the schema before did, migrate, and go on."""
     database = Database(url)
-
-    def as_it_was(connection: Connection) -> None:
-        config = Config()
-        folder = Path(schema.__file__).with_name("migrations")
-        config.set_main_option("script_location", folder.as_posix())
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0005")
-        connection.execute(text(OLD_ROOM))
-        for seq, (kind, payload) in enumerate(OLD, start=1):
-            row = {"seq": seq, "command": f"c{seq}", "type": kind, "payload": payload}
-            connection.execute(text(OLD_EVENT), row)
-
     try:
-        async with database.connect().begin() as connection:
-            await connection.run_sync(as_it_was)
+        await bring_up_to_date(database, revision="0005")
+        async with database.writing() as writer:
+            await writer.execute(text(OLD_ROOM))
+            for seq, (kind, payload) in enumerate(OLD, start=1):
+                row = {"seq": seq, "command": f"c{seq}", "type": kind, "payload": payload}
+                await writer.execute(text(OLD_EVENT), row)
         await bring_up_to_date(database)
         assert await values(Journal(database)) == [None, "2", None, None, None]
         async with database.reading() as reader:

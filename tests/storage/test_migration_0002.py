@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
-from moim.storage import schema
 from moim.storage.database import Database
 from moim.storage.messages import Messages
 from moim.storage.schema import bring_up_to_date
@@ -35,20 +32,12 @@ async def test_old_messages_are_indexed_on_postgresql(postgres: Postgres) -> Non
 async def check(url: str) -> None:
     """Write as the first schema did, migrate, and search."""
     database = Database(url)
-
-    def as_it_was(connection: Connection) -> None:
-        config = Config()
-        folder = Path(schema.__file__).with_name("migrations")
-        config.set_main_option("script_location", folder.as_posix())
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(text(OLD_ROOM))
+    await bring_up_to_date(database, revision="0001")
+    async with database.writing() as writer:
+        await writer.execute(text(OLD_ROOM))
         for seq in range(1, 1200):
             said = "다음주정기회의" if seq == 700 else f"number {seq}"
-            connection.execute(text(OLD_MESSAGE), {"seq": seq, "text": said})
-
-    async with database.connect().begin() as connection:
-        await connection.run_sync(as_it_was)
+            await writer.execute(text(OLD_MESSAGE), {"seq": seq, "text": said})
     await bring_up_to_date(database)
     messages = Messages(database)
     found, _ = await messages.search(TEA, MINA, "회의", None)
