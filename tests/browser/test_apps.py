@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 from playwright.async_api import CDPSession, FrameLocator, Locator, expect
@@ -230,6 +231,21 @@ async def test_a_host_asks_and_everybody_votes_once(party: Party, room: Links) -
     )
 
 
+async def has_stroke(canvas: Locator) -> bool:
+    return int(await canvas.evaluate(COLOURED)) > 100
+
+
+async def draw(person: Person, mine: Locator, theirs: Locator) -> None:
+    """Draw a line across a whiteboard that another one shows while it is drawn."""
+    box = await mine.bounding_box()
+    assert box is not None
+    await person.page.mouse.move(box["x"] + 40, box["y"] + 40)
+    await person.page.mouse.down()
+    await person.page.mouse.move(box["x"] + 200, box["y"] + 200, steps=12)
+    await until(partial(has_stroke, theirs), "the stroke while it is drawn")
+    await person.page.mouse.up()
+
+
 async def test_what_one_draws_the_others_see_and_who_comes_later_too(
     party: Party, room: Links
 ) -> None:
@@ -241,25 +257,12 @@ async def test_what_one_draws_the_others_see_and_who_comes_later_too(
     theirs = jun.page.frame_locator("[data-testid=app-frame]").locator("canvas")
     mine = (await run(mina, "whiteboard")).locator("canvas")
     await expect(theirs).to_be_visible()
-    box = await mine.bounding_box()
-    assert box is not None
-    await mina.page.mouse.move(box["x"] + 40, box["y"] + 40)
-    await mina.page.mouse.down()
-    await mina.page.mouse.move(box["x"] + 200, box["y"] + 200, steps=12)
-
-    async def seen() -> bool:
-        return int(await theirs.evaluate(COLOURED)) > 100
-
-    await until(seen, "the stroke while it is drawn")
-    await mina.page.mouse.up()
+    await draw(mina, mine, theirs)
     sora = await guest(party, room, "Sora")
     await open_apps(sora)
     later = (await run(sora, "whiteboard")).locator("canvas")
 
-    async def stored() -> bool:
-        return int(await later.evaluate(COLOURED)) > 100
-
-    await until(stored, "the stroke for who came later")
+    await until(partial(has_stroke, later), "the stroke for who came later")
     await assert_accessible(mina.page, "a whiteboard")
 
 

@@ -6,10 +6,9 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.party import Party
-from tests.browser.person import until
 from tests.browser.playing import WATCH, in_order, open_table, phase, play, sit
 from tests.browser.server import Links
-from tests.browser.test_apps import COLOURED, add, guest, open_apps, run
+from tests.browser.test_apps import add, draw, guest, open_apps, run
 from tests.browser.test_call import become_host
 from tests.browser.visiting import WITH_SFU, choose, is_on
 
@@ -46,16 +45,6 @@ async def test_a_game_and_a_stroke_while_it_is_drawn_go_through_the_sfu(
     mine = (await run(mina, "whiteboard")).locator("canvas")
     theirs = (await run(jun, "whiteboard")).locator("canvas")
     await expect(theirs).to_be_visible()
-    box = await mine.bounding_box()
-    assert box is not None
-    await mina.page.mouse.move(box["x"] + 40, box["y"] + 40)
-    await mina.page.mouse.down()
-    await mina.page.mouse.move(box["x"] + 200, box["y"] + 200, steps=12)
-
-    async def seen_while_drawn() -> bool:
-        return int(await theirs.evaluate(COLOURED)) > 100
-
-    await until(seen_while_drawn, "the stroke while it is drawn")
-    await mina.page.mouse.up()
+    await draw(mina, mine, theirs)
     for person in (mina, jun):
         await is_on(person, "sfu")
