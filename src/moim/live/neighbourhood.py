@@ -8,10 +8,10 @@ would end them. It is by the database: what Redis loses is found here.
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final, Protocol
 
-import structlog
-
+from moim.live.looking import look_again_and_again
 from moim.live.room import LiveRoom
 from moim.meeting.errors import Unavailable
 from moim.meeting.ids import RoomId, Sid
@@ -21,7 +21,6 @@ from moim.storage.nodes import DEAD_S, Hold, Nodes
 EVERY_S: Final = 1
 RARELY: Final = DEAD_S
 """Of so many looks one is for what is seldom: rooms that a dead server has left."""
-_log = structlog.get_logger("moim.live")
 
 
 class OpenRooms(Protocol):
@@ -55,7 +54,13 @@ class Neighbourhood:
     @asynccontextmanager
     async def watching(self, rooms: OpenRooms) -> AsyncIterator[None]:
         """Look for as long as the block lasts, then say that this server is gone."""
-        task = asyncio.create_task(self._watch(rooms), name="neighbourhood")
+        looking = look_again_and_again(
+            partial(self._look_once, rooms),
+            self._pause,
+            away="database_away",
+            broke="neighbourhood_broke",
+        )
+        task = asyncio.create_task(looking, name="neighbourhood")
         try:
             yield
         finally:
@@ -90,27 +95,11 @@ class Neighbourhood:
 
     # Looking
 
-    async def _watch(self, rooms: OpenRooms) -> None:
-        looks = 0
-        away = False
-        while True:
-            try:
-                await self._beat()
-                await self._look(rooms)
-                if looks % RARELY == 0:
-                    await self._look_after_the_dead(rooms)
-                away = False
-            except Conflict:
-                pass  # another server took one of these seats at this moment: look again
-            except Unavailable as error:
-                if not away:
-                    _log.warning("database_away", cause=str(error))
-                away = True
-            except Exception:
-                # the supervisor of this task: without it nobody's seat would ever end
-                _log.exception("neighbourhood_broke")
-            looks += 1
-            await self._pause()
+    async def _look_once(self, rooms: OpenRooms, number: int) -> None:
+        await self._beat()
+        await self._look(rooms)
+        if number % RARELY == 0:
+            await self._look_after_the_dead(rooms)
 
     async def _pause(self) -> None:
         """Until the next look, or, when seats have changed hands, until they are told."""

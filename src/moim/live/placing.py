@@ -12,10 +12,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 
+from moim.live.looking import look_again_and_again
 from moim.media.places import Where
 from moim.meeting.errors import ErrorCode, MoimError, Unavailable
 from moim.meeting.visitors import identity_of
@@ -85,7 +87,13 @@ class Placing:
     async def watching(self, tell: Tell) -> AsyncIterator[None]:
         """Work for as long as the block lasts, then say that this SFU is gone."""
         self._tell = tell
-        task = asyncio.create_task(self._watch(), name="placing")
+        looking = look_again_and_again(
+            self._look_once,
+            partial(asyncio.sleep, EVERY_S),
+            away="sfu_places_away",
+            broke="placing_broke",
+        )
+        task = asyncio.create_task(looking, name="placing")
         try:
             yield
         finally:
@@ -103,18 +111,12 @@ class Placing:
 
     async def find(self, room: str) -> Where | None:
         found = await self._rows.find(room)
-        if found is None:
-            return None
-        if found.health is Health.DEAD and found.node != self._rows.me:
-            raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)  # until somebody takes it
-        return self._where(found)
+        return None if found is None else self._where(found)
 
     async def place(self, room: str) -> Where:
         for _ in range(_TRIES):
             found = await self._rows.find(room)
             if found is not None and (found.node == self._rows.me or not self._may_take(found)):
-                if found.health is Health.DEAD and found.node != self._rows.me:
-                    break
                 return self._where(found)
             if self._draining:
                 break
@@ -128,7 +130,12 @@ class Placing:
         return room in self._held and fresh and not self._draining
 
     def _where(self, found: Placement) -> Where:
-        return self.here if found.node == self._rows.me else Where(found.url, found.api_url)
+        """Raises: Unavailable for a server that is dead, until somebody takes the room."""
+        if found.node == self._rows.me:
+            return self.here
+        if found.health is Health.DEAD:
+            raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)
+        return Where(found.url, found.api_url)
 
     def _may_take(self, found: Placement) -> bool:
         steady = self._now_s() - self._steady_since >= STEADY_S
@@ -162,26 +169,10 @@ class Placing:
 
     # Watching
 
-    async def _watch(self) -> None:
-        looks = 0
-        away = False
-        while True:
-            try:
-                await self.look()
-                if looks % _RARELY == 0:
-                    await self._rows.forget_the_dead()
-                away = False
-            except Conflict:
-                pass  # another server wrote at this moment: look again
-            except Unavailable as error:
-                if not away:
-                    _log.warning("sfu_places_away", cause=str(error))
-                away = True
-            except Exception:
-                # the supervisor of this task: without it this SFU would soon be taken for dead
-                _log.exception("placing_broke")
-            looks += 1
-            await asyncio.sleep(EVERY_S)
+    async def _look_once(self, number: int) -> None:
+        await self.look()
+        if number % _RARELY == 0:
+            await self._rows.forget_the_dead()
 
     async def look(self) -> None:
         """Once: say that this SFU lives, give up what is not its own, take what nobody has.
