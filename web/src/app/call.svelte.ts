@@ -457,8 +457,8 @@ export class Call {
   }
 
   /**
-   * A host's mute, and the end of a right, are carried out here, before anything is reconciled. Only the moment it appears
-   * counts: one's own later unmute may still be on its way to the server.
+   * A host's mute, and the end of a right, are carried out here, before anything is reconciled.
+   * Only the moment it appears counts: one's own later unmute may still be on its way to the server.
    */
   #obeyHosts(before: Room, after: Room): void {
     const mutedByHost = (room: Room, source: Source): boolean => {

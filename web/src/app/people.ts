@@ -18,11 +18,7 @@ export interface Person {
 }
 
 export function peopleOf(room: Room, me: string): Person[] {
-  const queue = room.slices.hand.queue;
-  return room.participants.map((seat) => ({
-    ...personOf(seat, queue, me),
-    leftOut: isLeftOut(room, seat),
-  }));
+  return room.participants.map((seat) => personOf(room, seat, me));
 }
 
 /** Whether somebody takes part in sound and picture, and not by the plane that carries them. */
@@ -30,13 +26,9 @@ export function isLeftOut({ meeting }: Room, { planes }: Participant): boolean {
   return meeting !== null && planes.length > 0 && !planes.includes(meeting.plane);
 }
 
-function personOf(
-  seat: Participant,
-  queue: readonly string[],
-  me: string,
-): Omit<Person, "leftOut"> {
+function personOf(room: Room, seat: Participant, me: string): Person {
   const { microphone, camera, screen_share: share, screen_share_audio: sound } = seat.tracks;
-  const place = queue.indexOf(seat.identity);
+  const place = room.slices.hand.queue.indexOf(seat.identity);
   return {
     identity: seat.identity,
     sid: seat.sid,
@@ -47,6 +39,7 @@ function personOf(
     camera: camera !== undefined && !camera.muted,
     share: share === undefined || share.muted ? null : (share.mode ?? "text"),
     shareSound: sound !== undefined && !sound.muted,
+    leftOut: isLeftOut(room, seat),
     handPlace: place < 0 ? null : place + 1,
   };
 }

@@ -69,8 +69,8 @@ const ATTEMPT_MS = 5_000;
  * The server answers that it cannot reach its storage, or that other servers were faster each time:
  * asked again sooner than one that is silent.
  */
-const NOT_NOW_MS = 1_000;
-const NOT_NOW: readonly string[] = ["unavailable", "busy"];
+export const NOT_NOW_MS = 1_000;
+export const NOT_NOW: readonly string[] = ["unavailable", "busy"];
 const RETRY_FIRST_MS = 400;
 const RETRY_LAST_MS = 4_000;
 const CONNECT_MS = 8_000;

@@ -1,5 +1,6 @@
 import type { Call } from "../../app/call.svelte.ts";
 import { codeOf } from "../../app/refusals.ts";
+import { NOT_NOW, NOT_NOW_MS } from "../../wire/link.ts";
 import type { ChatMessage } from "../../wire/types.gen.ts";
 import {
   CHAT_TOPIC,
@@ -12,9 +13,6 @@ import {
 } from "./outgoing.ts";
 
 const ANSWER_MS = 12_000;
-/** The server is there and cannot write: what is on its way waits for that, without a word. */
-const NOT_NOW_MS = 1_000;
-const NOT_NOW: readonly string[] = ["unavailable", "busy"];
 /** While the server is away and nobody else is there: then the author is told. */
 const PATIENCE_MS = 5_000;
 
@@ -128,6 +126,7 @@ export class Outbox {
         this.#spread();
         return false;
       }
+      // The server is there and cannot write: what is on its way waits for that, without a word.
       if (NOT_NOW.includes(codeOf(error))) {
         setTimeout(() => void this.#flush(), NOT_NOW_MS);
         return false;
