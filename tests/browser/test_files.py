@@ -26,6 +26,9 @@ from tests.browser.sharing import (
 from tests.browser.test_chat_images import give as drop
 from tests.browser.troubles import SERVER_AWAY
 
+EMPTY_MODULE = """WebAssembly.compile(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))
+    .then(() => true, () => false)"""
+
 
 async def test_a_small_file_is_there_at_once_and_stays_for_who_was_away(
     party: Party, room: Links, tmp_path: Path
@@ -54,6 +57,8 @@ async def test_a_large_file_is_asked_for_and_comes_with_speed_and_time(
     await jun.page.get_by_test_id("file-accept").click()
     line = received(jun).get_by_test_id("file-progress")
     await expect(line).to_have_text(re.compile(r"\d+%.*a second"), timeout=30_000)
+    [worker] = jun.page.workers
+    assert await worker.evaluate(EMPTY_MODULE), "its digest is slow without WebAssembly"
     await expect(received(jun, "done")).to_have_count(1, timeout=60_000)
     save = received(jun).get_by_test_id("file-save")
     assert await saved(jun, save) == (path.name, digest(path))

@@ -56,6 +56,14 @@ async def test_a_file_is_sent_in_the_smallest_form_that_the_browser_takes(
     assert answer.headers["vary"] == "accept-encoding"
 
 
+async def test_a_script_may_run_webassembly_in_a_worker_and_reach_nothing(
+    browser: httpx.AsyncClient,
+) -> None:
+    script = await browser.head("/static/app/assets/main-Ab12.js")
+    policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"
+    assert script.headers["content-security-policy"] == policy
+
+
 async def test_a_file_that_the_browser_has_is_not_sent_again(browser: httpx.AsyncClient) -> None:
     first = await browser.get("/static/app/assets/pages-Ij90.css")
     again = await browser.get(

@@ -16,6 +16,8 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from moim.http.headers import WORKER_POLICY
+
 BUILT = Path(__file__).parent / "static" / "app"
 MANIFEST = ".vite/manifest.json"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -135,6 +137,8 @@ class BuiltFiles(StaticFiles):
         headers = {"cache-control": FOR_EVER, "vary": "accept-encoding"}
         if encoding:
             headers["content-encoding"] = encoding
+        if original.suffix == ".js":
+            headers["content-security-policy"] = WORKER_POLICY
         response = FileResponse(
             sent, media_type=media_type(original.name), headers=headers, stat_result=sent.stat()
         )

@@ -21,6 +21,10 @@ PERMISSIONS = ", ".join(
     ]
 )
 
+WORKER_POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"
+"""For scripts, where browsers read it for workers alone: a file's SHA-256 is taken by WebAssembly.
+It reaches nothing, and no page may run any (CSP 3, sections 4.2.1 and 6.7.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -5,11 +5,10 @@
  * The disk is the origin private file system (OPFS). Where there is none, the blocks become blobs,
  * which the browser keeps wherever it likes.
  *
- * Source: WHATWG File System, `FileSystemSyncAccessHandle`; FIPS 180-4.
+ * Source: WHATWG File System, `FileSystemSyncAccessHandle`.
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex } from "@noble/hashes/utils.js";
 import { blocksOf } from "./reading.ts";
+import { startSha256 } from "./sha256.ts";
 
 export type VaultRequest =
   | { readonly do: "open"; readonly folder: string; readonly name: string }
@@ -34,7 +33,7 @@ interface Handle extends FileSystemFileHandle {
   createSyncAccessHandle?: () => Promise<Access>;
 }
 
-const hash = sha256.create();
+const hashing = startSha256();
 const blobs: Blob[] = [];
 let at = 0;
 let handle: Handle | null = null;
@@ -56,9 +55,9 @@ async function open(folder: string, name: string): Promise<void> {
   }
 }
 
-function put(buffer: ArrayBuffer, bytes: number): void {
+async function put(buffer: ArrayBuffer, bytes: number): Promise<void> {
   const block = new Uint8Array(buffer, 0, bytes);
-  hash.update(block);
+  (await hashing).update(block);
   if (access === null) blobs.push(new Blob([block]));
   else if (access.write(block, { at }) < bytes) throw new DOMException("", "QuotaExceededError");
   at += bytes;
@@ -70,12 +69,13 @@ async function end(): Promise<void> {
   access?.close();
   const file = access === null || handle === null ? new Blob(blobs) : await handle.getFile();
   access = null;
-  answer({ did: "end", file, sha256: bytesToHex(hash.digest()) });
+  answer({ did: "end", file, sha256: (await hashing).digest() });
 }
 
 async function digest(file: Blob): Promise<void> {
+  const hash = await hashing;
   for await (const some of blocksOf(file, 0)) hash.update(some);
-  answer({ did: "digest", sha256: bytesToHex(hash.digest()) });
+  answer({ did: "digest", sha256: hash.digest() });
 }
 
 async function obey(request: VaultRequest): Promise<void> {
@@ -83,8 +83,7 @@ async function obey(request: VaultRequest): Promise<void> {
     case "open":
       return open(request.folder, request.name);
     case "block":
-      put(request.buffer, request.bytes);
-      return;
+      return put(request.buffer, request.bytes);
     case "end":
       return end();
     case "digest":
