@@ -4,7 +4,7 @@
  * room says: make before break.
  *
  *     moving   the other plane is opened beside the first; what we send goes over both; each
- *              picture and sound is taken from the new one as soon as it plays there
+ *              picture and sound is taken from the new one as soon as it plays there as steadily
  *     ready    all that played on the old plane plays on the new one: the room is told
  *     moved    everybody is ready: the old plane is closed, a moment later for what is in flight
  *     stayed   somebody was not: everything is as before
@@ -31,6 +31,7 @@ import {
   type Source,
   type TileSize,
 } from "./session";
+import { isAlive, Pair } from "./steady";
 import type { Ease } from "./strain";
 
 export type PlaneName = "mesh" | "sfu";
@@ -91,6 +92,8 @@ export class MovingSession implements MediaSession {
   private told = false;
   /** What is taken from the new plane already. */
   private readonly taken = new Set<string>();
+  /** What is not taken yet, beside what plays on the old plane. */
+  private readonly pairs = new Map<string, Pair>();
   private readonly streams = new Map<string, MediaStream>();
   private view: ReadonlyMap<string, RemoteTrack> = new Map();
   private participants: readonly Listed[] = [];
@@ -156,6 +159,7 @@ export class MovingSession implements MediaSession {
     }
     this.opening = null;
     this.taken.clear();
+    this.pairs.clear();
     this.next = this.follow(plane, epoch, session);
     this.moving.add(session.data);
     if (this.iceServers !== null) session.setIceServers(this.iceServers);
@@ -194,15 +198,18 @@ export class MovingSession implements MediaSession {
     }
     let all = next.session.isSending;
     let changed = false;
-    const patience = performance.now() - this.begun_ms < QUIET_MS;
+    const now_ms = performance.now();
+    const patience = now_ms - this.begun_ms < QUIET_MS;
     for (const { identity, allowed } of this.participants) {
       for (const source of allowed ?? []) {
         const key = keyOf(identity, source);
         if (this.taken.has(key) || this.isHidden(key)) continue;
-        if (next.session.flows(identity, source)) {
+        const before_ms = this.carrier.session.played(identity, source);
+        const there_ms = next.session.played(identity, source);
+        if (this.pairOf(key).isSteady(now_ms, before_ms, there_ms)) {
           this.taken.add(key);
           changed = true;
-        } else if (patience || this.carrier.session.flows(identity, source)) {
+        } else if (patience || isAlive(before_ms, now_ms)) {
           all = false;
         }
       }
@@ -212,6 +219,12 @@ export class MovingSession implements MediaSession {
     this.told = true;
     // Where the room has moved already, we were away meanwhile: nobody waits for a word.
     this.options.ready(next.epoch);
+  }
+
+  private pairOf(key: string): Pair {
+    let pair = this.pairs.get(key);
+    if (pair === undefined) this.pairs.set(key, (pair = new Pair()));
+    return pair;
   }
 
   /** What nobody looks at is not sent, and not waited for. */
@@ -328,8 +341,8 @@ export class MovingSession implements MediaSession {
     return this.from(identity, source).audioLevel(identity, source);
   }
 
-  flows(identity: string, source: Source): boolean {
-    return this.from(identity, source).flows(identity, source);
+  played(identity: string, source: Source): number | null {
+    return this.from(identity, source).played(identity, source);
   }
 
   show(identity: string, source: Source, size: TileSize): void {

@@ -8,7 +8,6 @@
 import { boundsFor, eased, type Bounds } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
-import { isAlive } from "./alive";
 import { Locals } from "./locals";
 import { isPolite } from "./negotiation";
 import { watchNetwork } from "./network";
@@ -31,6 +30,7 @@ import {
   type SignalPort,
   type Source,
 } from "./session";
+import { lastPlayed } from "./steady";
 import type { Ease } from "./strain";
 
 export interface MeshOptions {
@@ -342,8 +342,8 @@ export class MeshSession implements MediaSession {
     return receiver?.getSynchronizationSources()[0]?.audioLevel ?? null;
   }
 
-  flows(identity: string, source: Source): boolean {
-    return isAlive(this.connections.get(identity)?.receiverOf(source) ?? undefined);
+  played(identity: string, source: Source): number | null {
+    return lastPlayed(this.connections.get(identity)?.receiverOf(source) ?? undefined);
   }
 
   show(): void {

@@ -284,8 +284,8 @@ export interface MediaSession extends Listenable<SessionEvents> {
   remoteTracks(): readonly RemoteTrack[];
   /** How loud what was just played of this source is, 0..1; null when nothing arrives. */
   audioLevel(identity: string, source: Source): number | null;
-  /** Whether something of this source was decoded and played out just now. */
-  flows(identity: string, source: Source): boolean;
+  /** When something of this source was decoded and played last, on `performance.now`'s clock. */
+  played(identity: string, source: Source): number | null;
   /** How large a picture is shown: a plane that can sends no more than that. */
   show(identity: string, source: Source, size: TileSize): void;
   /** Whether all that we publish is on its way. */

@@ -19,7 +19,6 @@ import {
   type RemoteTrackPublication,
   type TrackPublishOptions,
 } from "livekit-client";
-import { isAlive } from "./alive";
 import { easeLayers } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
@@ -48,6 +47,7 @@ import {
   type Source,
   type TileSize,
 } from "./session";
+import { lastPlayed } from "./steady";
 import type { Ease } from "./strain";
 
 export interface SfuOptions {
@@ -460,9 +460,8 @@ export class SfuSession implements MediaSession {
     return remote.livekit.receiver?.getSynchronizationSources()[0]?.audioLevel ?? null;
   }
 
-  flows(identity: string, source: Source): boolean {
-    const remote = this.remotes.get(identity, source);
-    return isAlive(remote?.livekit.receiver);
+  played(identity: string, source: Source): number | null {
+    return lastPlayed(this.remotes.get(identity, source)?.livekit.receiver);
   }
 
   show(identity: string, source: Source, size: TileSize): void {
