@@ -279,7 +279,7 @@ class _Backend:
         registry = Registry(rooms, tools)
         links = HostLinks(database)
         capacity = _capacity(settings, plane)
-        reception = Reception(registry, rooms, links, journal, messages, capacity)
+        reception = Reception(registry, rooms, links, journal, messages, plane, capacity)
         sweep = ImageSweep(images, journal, messages)
         kinds = frozenset(kind.lower().lstrip(".") for kind in settings.file_types)
         rules = FileRules(settings.file_max_bytes, kinds)

@@ -23,6 +23,9 @@ WANTED_OPEN_FILES = 65_536
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+ROUTES = Path("/proc/net/route")
+CARDS = Path("/sys/class/net")
+
 # Networks inside this machine (containers, virtual machines): no phone can reach them.
 INNER_ADAPTERS = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "cni", "podman")
 
@@ -202,6 +205,21 @@ def _address_towards_others() -> IpAddress | None:
     ):
         probe.connect(("192.0.2.1", 9))  # RFC 5737: an address that belongs to nobody
         return ipaddress.ip_address(probe.getsockname()[0])
+    return None
+
+
+def link_speed_bps(routes: Path = ROUTES, cards: Path = CARDS) -> int | None:
+    """Say how fast the network card towards the internet is; None where the system does not tell
+    (Wi-Fi, a virtual machine, anything but Linux).
+
+    Source: Linux, Documentation/ABI/testing/sysfs-class-net, `speed` in Mbit/s.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        for line in routes.read_text("ascii").splitlines()[1:]:
+            card, destination, *_ = line.split()
+            if destination == "00000000":
+                speed_mbps = int((cards / card / "speed").read_text("ascii"))
+                return speed_mbps * 1_000_000 if speed_mbps > 0 else None
     return None
 
 

@@ -1,11 +1,14 @@
 """The rooms as the pages ask for them (`moim.http.ports.Rooms`), on the live ones."""
 
+import secrets
 from collections.abc import Sequence
+from typing import Final
 
 from moim.http.ports import RoomCard, RoomMade, Said
 from moim.live.clock import SystemClock
 from moim.live.registry import Registry
 from moim.live.room import LiveRoom
+from moim.media.plane import Access, Entry, Plane
 from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.features.app import AppId
 from moim.meeting.features.app import app as apps
@@ -19,6 +22,8 @@ from moim.storage.journal import Journal
 from moim.storage.messages import Messages
 from moim.storage.rooms import RoomRow, Rooms
 
+TRIAL_NAME_BYTES: Final = 9
+
 
 class Reception:
     """Finds, makes and changes rooms for people outside of them."""
@@ -30,6 +35,7 @@ class Reception:
         links: HostLinks,
         journal: Journal,
         messages: Messages,
+        plane: Plane,
         capacity: int,
     ) -> None:
         self._registry = registry
@@ -37,6 +43,7 @@ class Reception:
         self._links = links
         self._journal = journal
         self._messages = messages
+        self._plane = plane
         self._capacity = capacity
         self._clock = SystemClock()
 
@@ -94,6 +101,12 @@ class Reception:
         if not fold.is_host(identity):
             raise Refused(ErrorCode.NOT_HOST)
         return await self._links.make(fold.id, self._clock.now_ms())
+
+    async def sfu_trial(self, slug: str) -> Access:
+        """A way to the SFU for a browser without a seat. Raises: `sfu_missing`; Unavailable."""
+        # A name of its own each time: of two tabs neither puts the other out.
+        nobody = Entry(f"trial-{secrets.token_urlsafe(TRIAL_NAME_BYTES)}", "", (), data=False)
+        return await self._plane.access(slug, nobody, trial=True)
 
     async def add_image(self, slug: str, identity: Identity, image: Image) -> None:
         """Register an upload. Raises: `not_present` when its author has left,

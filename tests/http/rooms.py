@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from moim.http.ports import RoomCard, RoomMade, Said
 from moim.live.ids import RandomIds
-from moim.meeting.errors import ErrorCode, Refused
+from moim.media.plane import Access
+from moim.meeting.errors import ErrorCode, MoimError, Refused
 from moim.meeting.features.app import AppId
 from moim.meeting.features.file import File
 from moim.meeting.ids import Identity, Role, RoomId
@@ -27,6 +28,8 @@ class RoomsInMemory:
     files: list[tuple[Identity, str, File]] = field(default_factory=list)
     apps: set[AppId] = field(default_factory=set)
     barred: set[Identity] = field(default_factory=set)
+    trial: Access | MoimError = field(default_factory=lambda: Refused(ErrorCode.SFU_MISSING))
+    """What a trial of the SFU finds."""
     broken: Exception | None = None
     deaf: Exception | None = None
     """What is raised when a room should be told of a file."""
@@ -89,6 +92,12 @@ class RoomsInMemory:
         if (slug, identity) not in self.hosts:
             raise Refused(ErrorCode.NOT_HOST)
         return self._secret(slug)
+
+    async def sfu_trial(self, slug: str) -> Access:
+        await self.find(slug)
+        if isinstance(self.trial, MoimError):
+            raise self.trial
+        return self.trial
 
     async def add_image(self, slug: str, identity: Identity, image: Image) -> None:
         if not await self.is_seated(slug, identity):

@@ -19,6 +19,7 @@ async def test_a_healthy_machine_has_nothing_but_what_is_not_built_here(tmp_path
     assert levels.pop("Web client") in (OK, BAD)
     assert levels.pop("Open files") in (OK, NOTE)
     assert levels.pop("media server") in (OK, NOTE)  # its engine needs Rust
+    assert levels.pop("Bandwidth") in (OK, NOTE)  # the card may be a slow one
     assert levels == dict.fromkeys(
         ("Python", "Data folder", "Disk", "Clock", "Port", "STUN", "Tunnel", "Tunnel key"), OK
     )

@@ -1,6 +1,6 @@
 """What `moim doctor` looks at, one module for each side of it."""
 
-from moim.doctor import https, machine, relay, router, sfu, tunnel
+from moim.doctor import bandwidth, https, machine, relay, router, sfu, tunnel
 from moim.doctor.finding import BAD, NOTE, OK, Finding, Level
 from moim.settings import Settings
 
@@ -14,4 +14,5 @@ async def examine(settings: Settings) -> list[Finding]:
     found += [finding async for finding in router.examine(settings)]
     found += [finding async for finding in relay.examine(settings)]
     found += [finding async for finding in sfu.examine(settings)]
+    found += bandwidth.examine(settings)
     return [*found, *[finding async for finding in tunnel.examine(settings)]]

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from moim.media.plane import Access
 from moim.meeting.features.app import AppId
 from moim.meeting.features.file import File
 from moim.meeting.ids import Identity, Role, RoomId
@@ -75,6 +76,10 @@ class Rooms(Protocol):
 
     async def new_host_secret(self, slug: str, identity: Identity) -> str:
         """The secret of a new host link, for a host. Raises: `not_host`."""
+
+    async def sfu_trial(self, slug: str) -> Access:
+        """A way to a place on the SFU where nobody is seen or heard. Raises: `sfu_missing`;
+        Unavailable."""
 
     async def add_image(self, slug: str, identity: Identity, image: Image) -> None:
         """Register an upload (`image.add`). Raises: `not_present` when its author has left."""

@@ -90,6 +90,8 @@ class Rates:
     secrets: Rate
     identities: Rate
     exports: Rate
+    lines: Rate
+    trials: Rate
 
     @classmethod
     def of(cls, options: Options) -> "Rates":
@@ -101,6 +103,9 @@ class Rates:
             secrets=Rate(30, 600),
             identities=Rate(60, 600),
             exports=Rate(10, 600),
+            # a look is up to four of the ones and one of the others; a class may share an address
+            lines=Rate(240, 600),
+            trials=Rate(60, 600),
         )
 
 

@@ -17,6 +17,7 @@ from moim.http.api import (
     host_links,
     identities,
     images,
+    line,
     rooms,
     uploads,
 )
@@ -88,6 +89,7 @@ def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
         host_links,
         exports,
         images,
+        line,
         files,
         apps,
         uploads,

@@ -17,11 +17,14 @@ export interface Caller {
   readonly token: string | null;
 }
 
+/** What proves to the server who asks, and that it is a page of ours. */
+export function proofOf({ csrf, token }: Caller): Record<string, string> {
+  return token === null ? { "X-Moim-CSRF": csrf } : { Authorization: `Bearer ${token}` };
+}
+
 /** @throws ApiError with the server's code, `offline` when it cannot be reached. */
 export async function post<T>(caller: Caller, path: string, body?: Blob): Promise<T> {
-  const headers: Record<string, string> = { Accept: "application/json" };
-  if (caller.token === null) headers["X-Moim-CSRF"] = caller.csrf;
-  else headers["Authorization"] = `Bearer ${caller.token}`;
+  const headers: Record<string, string> = { Accept: "application/json", ...proofOf(caller) };
   if (body) headers["Content-Type"] = body.type || "application/octet-stream";
   let answer: Response;
   try {
@@ -47,8 +50,9 @@ export function upload<T>(
     request.open("POST", `${caller.base}${path}`);
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
-    if (caller.token === null) request.setRequestHeader("X-Moim-CSRF", caller.csrf);
-    else request.setRequestHeader("Authorization", `Bearer ${caller.token}`);
+    for (const [name, value] of Object.entries(proofOf(caller))) {
+      request.setRequestHeader(name, value);
+    }
     request.setRequestHeader("Content-Type", file.type || "application/octet-stream");
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) onprogress(event.loaded / event.total);

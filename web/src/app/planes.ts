@@ -4,6 +4,7 @@ import { ReliableSignals, type SignalRelay } from "../media/signals.ts";
 import type { RoomLink } from "../wire/link.ts";
 import type { Room } from "../wire/types.gen.ts";
 import { iceServers, RelayCredential } from "./relay.ts";
+import { fromHere, type SfuAccess } from "./sfu_access.ts";
 
 /** The SFU's part of the program is large, and loaded where a meeting needs it. */
 export const loadSfu = () => import("../media/sfu.ts");
@@ -55,15 +56,13 @@ export class CallPlanes {
   /** Whether this browser reaches the SFU. */
   async trySfu(): Promise<boolean> {
     const { trySfu } = await loadSfu();
-    return trySfu(() => this.access(true), { iceServers: [...this.servers] });
+    const way = await trySfu(() => this.access(true), { iceServers: [...this.servers] });
+    return way !== "blocked" && way !== "away";
   }
 
-  private async access(trial: boolean): Promise<{ url: string; token: string }> {
+  private async access(trial: boolean): Promise<SfuAccess> {
     const { access } = await this.link.command("plane.access", { trial });
-    const { url, token } = access;
-    // An app around moim may have it below a path that moim is not told of.
-    const within = !url.startsWith("/") || url.startsWith(`${this.base}/`);
-    return { url: within ? url : this.base + url, token };
+    return fromHere(this.base, access);
   }
 
   setReachable(up: boolean): void {

@@ -594,4 +594,4 @@ export class SfuSession implements MediaSession {
   }
 }
 
-export { trySfu } from "./sfu_line";
+export { trySfu, type SfuWay } from "./sfu_line";

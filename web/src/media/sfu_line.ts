@@ -10,6 +10,7 @@ import {
   setLogLevel,
   type RoomOptions,
 } from "livekit-client";
+import { pathOf, type Stat } from "./path";
 
 // What matters is said by us, and names and addresses are nobody's to read in a console.
 setLogLevel(LogLevel.silent);
@@ -124,22 +125,41 @@ export class SfuLine {
 }
 
 /**
- * Whether there is a way to the SFU, found out by connecting to a place where nobody is seen or
- * heard. It takes no longer than the client's own patience.
+ * How the SFU is reached: by what its packets go (`open`: the browser does not say by what), or not,
+ * since they are `blocked`, or since nobody answers there (`away`).
+ */
+export type SfuWay = "udp" | "tcp" | "relay" | "open" | "blocked" | "away";
+
+/**
+ * The way to the SFU, found out by connecting to a place where nobody is seen or heard. It takes no
+ * longer than the client's own patience, and ends with `signal`.
  */
 export async function trySfu(
   access: () => Promise<Access>,
   rtcConfig: RTCConfiguration,
-): Promise<boolean> {
+  signal?: AbortSignal,
+): Promise<SfuWay> {
   const line = new SfuLine(access, () => rtcConfig, {});
+  let answered = false;
+  line.room.once(RoomEvent.SignalConnected, () => (answered = true));
+  signal?.addEventListener("abort", () => line.close(), { once: true });
   try {
     await line.open();
-    return true;
+    return await wayOf(line.room);
   } catch {
-    return false;
+    return answered ? "blocked" : "away";
   } finally {
     line.close();
   }
+}
+
+async function wayOf({ engine: { pcManager } }: Room): Promise<SfuWay> {
+  for (const transport of [pcManager?.subscriber, pcManager?.publisher]) {
+    const report = await transport?.getStats();
+    const path = report === undefined ? null : pathOf(report as ReadonlyMap<string, Stat>);
+    if (path !== null) return path.relay_protocol === null ? path.protocol : "relay";
+  }
+  return "open";
 }
 
 function absolute(url: string): string {

@@ -6,13 +6,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from moim.http.entrance import approach
 from moim.http.language import text_for
 from moim.http.links import host_of
 from moim.http.ports import RoomCard
 from moim.http.site import Site
 from moim.http.text import Locale
 from moim.http.views.made_room import RoomLinks, carried_links
-from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.ids import Identity, Role
 from moim.meeting.text import NAME_GRAPHEMES, TEXT_GRAPHEMES
 
@@ -22,12 +22,9 @@ NOINDEX = {"x-robots-tag": "noindex, nofollow"}
 async def room_page(request: Request, site: Site) -> Response:
     """GET /r/{slug}. Raises: `room_unknown`, `room_full` for guests without a seat in it."""
     slug: str = request.path_params["slug"]
-    room = await site.rooms.find(slug)
+    await site.rooms.find(slug)  # one that is not there makes nobody an identity
     identity = await site.reader(request)
-    role = await site.rooms.role(slug, identity)
-    # a host always gets in, and an empty seat is not needed for one's own
-    if room.full and role is not Role.HOST and not await site.rooms.is_seated(slug, identity):
-        raise Refused(ErrorCode.ROOM_FULL)
+    room, role = await approach(site, slug, identity)
     made = carried_links(request, site, slug)
     page = site.pages.render(
         request,
