@@ -111,6 +111,15 @@ export async function easeLayers(
   await sender.setParameters(parameters).catch(() => undefined);
 }
 
+/** What an encoder was told to take at most, in all its layers that are sent; null: nothing. */
+export function mostOf(sender: RTCRtpSender | undefined): number | null {
+  const encodings = sender?.getParameters().encodings ?? [];
+  const told = encodings.flatMap(({ active, maxBitrate }) =>
+    active === false || maxBitrate === undefined ? [] : [maxBitrate],
+  );
+  return told.length === 0 ? null : told.reduce((sum, bps) => sum + bps, 0);
+}
+
 const audio = (maxBitrate_bps: number): Bounds => ({
   maxBitrate_bps,
   maxFramerate: null,

@@ -7,6 +7,7 @@
  */
 import {
   applyBounds,
+  mostOf,
   askForOpusDtx,
   preferScreenCodec,
   sendWholePicture,
@@ -502,6 +503,7 @@ export class MeshPeer {
       negotiation: this.tally.read(),
       sends: this.sends(),
       receives: this.receives,
+      camera_most_bps: mostOf(this.slots.get("camera")?.sender),
       report: await this.reports.ask(),
     };
   }

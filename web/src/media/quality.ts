@@ -28,6 +28,8 @@ export interface Flow {
   readonly jitter_ms: number | null;
   /** "VP8", "opus". */
   readonly codec: string | null;
+  /** What the encoder is given of the line, whether the picture needs it or not; null: unknown. */
+  readonly target_bps: number | null;
   /** What holds the encoder back: "cpu", "bandwidth"; null when nothing does. */
   readonly limited_by: string | null;
 }
@@ -45,6 +47,7 @@ export interface PersonPicture {
   readonly in_bps: number;
   readonly out_bps: number;
   readonly flows: readonly Flow[];
+  readonly camera_most_bps: number | null;
   readonly polite: boolean;
   readonly signaling_state: RTCSignalingState;
   readonly ice_state: RTCIceConnectionState;
@@ -147,6 +150,7 @@ export class PeerReader {
       in_bps: sum("in"),
       out_bps: sum("out"),
       flows,
+      camera_most_bps: stats.camera_most_bps,
       polite: stats.polite,
       signaling_state: stats.signaling_state,
       ice_state: stats.ice_state,
@@ -192,6 +196,7 @@ export class PeerReader {
         height: number(stat["frameHeight"]),
         jitter_ms: jitter_s === null ? null : jitter_s * 1000,
         codec: string(codec?.["mimeType"])?.split("/")[1] ?? null,
+        target_bps: direction === "out" ? number(stat["targetBitrate"]) : null,
         limited_by: limit === null || limit === "none" ? null : limit,
       });
     }

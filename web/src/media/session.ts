@@ -251,6 +251,8 @@ export interface PeerStats {
   /** Source by mid, for each direction. */
   readonly sends: Readonly<Record<string, Source>>;
   readonly receives: Readonly<Record<string, Source>>;
+  /** What our camera may take here at most, as its encoder was told; null where that is nothing. */
+  readonly camera_most_bps: number | null;
   /** null where the connection was closed under the call. */
   readonly report: RTCStatsReport | null;
 }

@@ -19,7 +19,7 @@ import {
   type RemoteTrackPublication,
   type TrackPublishOptions,
 } from "livekit-client";
-import { easeLayers } from "./bitrate";
+import { easeLayers, mostOf } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
 import { Locals, type Local } from "./locals";
@@ -579,6 +579,7 @@ export class SfuSession implements MediaSession {
       negotiation: new Tally().read(),
       sends,
       receives,
+      camera_most_bps: identity === "" ? mostOf(this.published.get("camera")?.track?.sender) : null,
       report,
     };
   }

@@ -2,16 +2,18 @@
  * Whether this machine and its line bear the picture that we send, and how much less of it to send
  * where they do not. Sound, and a screen that is shared, are what people came for: they stay.
  *
- * - The encoder itself says what holds it back. A busy processor counts as it is; a slow line counts
- *   where little of a picture is left, or where packets are lost: a line that carries most of the
- *   picture is no trouble.
+ * - The encoder itself says what holds it back. A busy processor counts as it is. That it adapted to
+ *   a slow line it goes on saying for long after a bad beginning, and also of a bound that we set
+ *   ourselves: so a slow line counts only where it gives the encoder less than a picture needs and
+ *   less than we ask of it, or where packets are lost. How much comes out of the encoder says
+ *   nothing: a small or still picture needs little.
  * - After five such seconds one step down, and after five more the next.
  * - After fifteen good seconds one step up. Where that does not hold for half a minute, the next one
  *   waits twice as long, four minutes at most: a picture does not pump.
  *
- * Source: W3C webrtc-stats (`qualityLimitationReason`).
+ * Source: W3C webrtc-stats (`qualityLimitationReason`, `targetBitrate`).
  */
-import type { CallPicture, Flow } from "./quality";
+import type { CallPicture, PersonPicture } from "./quality";
 
 export type Strained = "cpu" | "link";
 /** How many steps less than one would like to send. */
@@ -21,8 +23,10 @@ const DOWN_AFTER_MS = 5_000;
 const UP_AFTER_MS = 15_000;
 const LATEST_UP_MS = 240_000;
 const HELD_MS = 30_000;
-/** Less than this of a picture is bad to look at. */
+/** A picture that is given less than this is bad to look at. */
 const THIN_BPS = 200_000;
+/** An encoder that is given so much of what it was told to take at most is not short of line. */
+const MOST = 0.8;
 const LOSSY = 0.03;
 
 export class Strain {
@@ -36,10 +40,11 @@ export class Strain {
 
   /** To be called with each look at the call; whether there is something else to do now. */
   look({ at_ms, people }: CallPicture): boolean {
-    const cameras = people.map(({ flows }) =>
-      flows.filter(({ direction, source }) => direction === "out" && source === "camera"),
-    );
-    if (cameras.every((flows) => flows.length === 0)) return this.begin();
+    const cameras = people.map(({ flows, camera_most_bps: most_bps }) => ({
+      flows: flows.filter(({ direction, source }) => direction === "out" && source === "camera"),
+      most_bps,
+    }));
+    if (cameras.every(({ flows }) => flows.length === 0)) return this.begin();
     const now = cameras.map(strained).reduce((a, b) => a ?? b, null);
     if (now === null) {
       this.since_ms = null;
@@ -76,10 +81,17 @@ export class Strain {
   }
 }
 
+interface Camera {
+  readonly flows: PersonPicture["flows"];
+  /** What it may take at most, as we told its encoder. */
+  readonly most_bps: number | null;
+}
+
 /** What holds back the camera on one connection, which may send it in several layers. */
-function strained(flows: readonly Flow[]): Strained | null {
+function strained({ flows, most_bps }: Camera): Strained | null {
   if (flows.some(({ limited_by }) => limited_by === "cpu")) return "cpu";
   if (!flows.some(({ limited_by }) => limited_by === "bandwidth")) return null;
-  const bps = flows.reduce((sum, { bitrate_bps }) => sum + bitrate_bps, 0);
-  return bps < THIN_BPS || flows.some(({ loss }) => loss > LOSSY) ? "link" : null;
+  if (flows.some(({ loss }) => loss > LOSSY)) return "link";
+  const given_bps = flows.reduce((sum, flow) => sum + (flow.target_bps ?? flow.bitrate_bps), 0);
+  return given_bps < Math.min(THIN_BPS, MOST * (most_bps ?? Infinity)) ? "link" : null;
 }

@@ -122,6 +122,7 @@ describe("flows", () => {
     },
     sends: { "0": "microphone", "1": "camera" },
     receives: { "1": "screen_share" },
+    camera_most_bps: null,
     report: report(
       ...all,
       ...pair({ candidateType: "host" }, { candidateType: "host" }),

@@ -14,10 +14,24 @@ const CAMERA: Flow = {
   frozen_s: 0,
   jitter_ms: null,
   codec: "VP8",
+  target_bps: 1_400_000,
   limited_by: null,
 };
 const BUSY: Flow = { ...CAMERA, limited_by: "cpu" };
-const THIN: Flow = { ...CAMERA, limited_by: "bandwidth", bitrate_bps: 90_000 };
+const THIN: Flow = { ...CAMERA, limited_by: "bandwidth", bitrate_bps: 90_000, target_bps: 110_000 };
+/**
+ * A small picture without much to see in it, as Chromium told of it on a line of more than 3 Mbit/s:
+ * after a bad beginning it goes on saying that it has adapted to the line.
+ */
+const SMALL: Flow = {
+  ...CAMERA,
+  width: 320,
+  height: 180,
+  framerate: 9,
+  bitrate_bps: 80_000,
+  target_bps: 1_250_000,
+  limited_by: "bandwidth",
+};
 
 /** A call that is looked at once a second. */
 class Calls {
@@ -26,10 +40,18 @@ class Calls {
 
   /** So many seconds with these flows; at which seconds of them something changed, and to what. */
   pass(seconds: number, ...flows: Flow[]): string[] {
+    return this.told(seconds, () => 1_500_000, ...flows);
+  }
+
+  /** The same; `most_bps` is what the encoder is told to take, with so many steps down. */
+  told(seconds: number, most_bps: (ease: number) => number, ...flows: Flow[]): string[] {
     const changes: string[] = [];
     for (let n = 1; n <= seconds; n += 1) {
       this.now_s += 1;
-      const picture = { at_ms: this.now_s * 1000, people: [{ flows }] };
+      const picture = {
+        at_ms: this.now_s * 1000,
+        people: [{ flows, camera_most_bps: most_bps(this.strain.ease) }],
+      };
       if (this.strain.look(picture as unknown as CallPicture)) {
         changes.push(`${String(n)}: ${String(this.strain.ease)} ${this.strain.reason ?? "-"}`);
       }
@@ -54,6 +76,36 @@ describe("strain", () => {
     expect(new Calls().pass(8, THIN)).toEqual(["6: 1 link"]);
     const lossy = { ...CAMERA, limited_by: "bandwidth", loss: 0.1 };
     expect(new Calls().pass(8, lossy)).toEqual(["6: 1 link"]);
+  });
+
+  test("a small picture that needs little is no slow line, whatever its encoder once adapted to", () => {
+    expect(new Calls().pass(60, SMALL)).toEqual([]);
+  });
+
+  test("a bound that we set ourselves is no slow line: what it costs does not keep itself up", () => {
+    // A full mesh beside a shared screen: so much for each, and of that a part after a step down.
+    const bounds = [120_000, 60_000, 60_000];
+    const most_bps = (ease: number): number => bounds[ease] ?? 0;
+    const bounded = (ease: number): Flow => ({
+      ...THIN,
+      bitrate_bps: most_bps(ease),
+      target_bps: most_bps(ease),
+    });
+    expect(new Calls().told(60, most_bps, bounded(0))).toEqual([]);
+    const calls = new Calls();
+    expect(calls.told(11, most_bps, { ...THIN, target_bps: 30_000 })).toEqual([
+      "6: 1 link",
+      "11: 2 link",
+    ]);
+    expect(calls.told(16, most_bps, bounded(2))).toEqual(["16: 1 link"]);
+    expect(calls.told(16, most_bps, bounded(1))).toEqual(["15: 0 -"]);
+  });
+
+  test("a browser that does not say what it gives the encoder is judged by what comes out", () => {
+    expect(new Calls().pass(8, { ...THIN, target_bps: null })).toEqual(["6: 1 link"]);
+    expect(new Calls().pass(8, { ...CAMERA, target_bps: null, limited_by: "bandwidth" })).toEqual(
+      [],
+    );
   });
 
   test("a camera in layers is one picture: a thin layer beside a thick one is no trouble", () => {
