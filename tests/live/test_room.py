@@ -19,6 +19,7 @@ from moim.meeting.passing import SetTyping
 from moim.meeting.queries import History, Sync
 from moim.meeting.rules import dump_room, snapshot
 from moim.meeting.tracks import MuteOther, Publish
+from moim.storage.batch import Batch
 from tests.live.world import JUN, MINA, ROOM, SORA, Browser, House, settled
 
 
@@ -115,14 +116,14 @@ async def test_all_that_waits_is_written_in_one_transaction(house: House, room: 
     mina = Browser(room, MINA)
     await mina.join()
     commits = 0
-    count = house.database.writing
+    write = house.database.write
 
-    def counting() -> object:
+    async def counting(batch: Batch) -> None:
         nonlocal commits
         commits += 1
-        return count()
+        await write(batch)
 
-    house.database.writing = counting  # type: ignore[assignment,method-assign]
+    house.database.write = counting  # type: ignore[method-assign]
     said = await asyncio.gather(*(mina.ask(SendMessage(text=str(n))) for n in range(50)))
     assert [one.seq for one in said] == list(range(said[0].seq, said[0].seq + 50))
     assert commits == 1

@@ -18,6 +18,11 @@ from moim.meeting.ids import RoomId
 from moim.storage.tables import app_value
 
 
+def concerned(stored: Sequence[Stored]) -> bool:
+    """Whether any of it is about what mini-apps have stored."""
+    return any(isinstance(one.event, AppStored | AppRemoved) for one in stored)
+
+
 async def project(connection: AsyncConnection, room: RoomId, stored: Sequence[Stored]) -> list[int]:
     """Follow events; returns the seqs of those whose values do not stand any more."""
     over: list[int] = []

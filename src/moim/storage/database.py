@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from sqlalchemy import event
@@ -25,6 +25,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from moim.meeting.errors import ErrorCode, Unavailable
 from moim.storage import one_trip
+
+if TYPE_CHECKING:
+    from moim.storage.batch import Batch
 
 _log = structlog.get_logger("moim.storage")
 READERS = 4
@@ -62,6 +65,8 @@ class Database:
         self._writer: AsyncEngine | None = None
         self._reader: AsyncEngine | None = None
         self._one_writer = asyncio.Lock()
+        self._direct: one_trip.OneTripConnection | None = None
+        """The writer's connection to SQLite, while it is open."""
         self.ready = False
         """Its schema is today's: set by `schema.bring_up_to_date`."""
         self.holds_old_pages = False
@@ -79,6 +84,10 @@ class Database:
             if self.file is not None:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             self._writer = self._engine("IMMEDIATE", 1)
+            if self.sqlite:
+                event.listen(self._writer.sync_engine, "connect", self._opened)
+                event.listen(self._writer.sync_engine, "close", self._closed)
+                event.listen(self._writer.sync_engine, "close_detached", self._closed)
             if self.file is not None:
                 self._reader = self._engine("DEFERRED", READERS)
             elif self.sqlite:
@@ -90,7 +99,7 @@ class Database:
         return self._writer
 
     def _engine(self, begin: str, connections: int) -> AsyncEngine:
-        options: dict[str, Any] = {"json_serializer": _compact}
+        options: dict[str, Any] = {"json_serializer": compact}
         if not self.sqlite:
             return create_async_engine(
                 self.url,
@@ -128,6 +137,13 @@ class Database:
         event.listen(engine.sync_engine, "begin", start)
         return engine
 
+    def _opened(self, connection: Any, _record: object) -> None:
+        self._direct = connection.driver_connection
+
+    def _closed(self, connection: Any, *_: object) -> None:
+        if self._direct is connection.driver_connection:
+            self._direct = None
+
     async def close(self) -> None:
         """Close all connections; SQLite folds its write-ahead log into the file."""
         for engine in {self._writer, self._reader} - {None}:
@@ -161,6 +177,25 @@ class Database:
             except (DBAPIError, PoolTimeout, OSError) as error:
                 if _sqlstate(error) in _CONTENDED:
                     raise Conflict(str(error)) from error
+                raise unavailable(error) from error
+
+    async def write(self, batch: "Batch") -> None:
+        """A transaction of statements whose results nobody needs; it is durable then.
+
+        Raises: as `writing`.
+        """
+        self._demand_ready()
+        direct = self._direct
+        if direct is None:
+            async with self.writing() as connection:
+                await batch.run(connection)
+            return
+        async with self._turn():
+            try:
+                await direct.at_once(batch.commit)
+            except sqlite3.IntegrityError as error:
+                raise Conflict(str(error)) from error
+            except (sqlite3.Error, OSError) as error:
                 raise unavailable(error) from error
 
     @asynccontextmanager
@@ -254,5 +289,6 @@ def _sqlstate(error: BaseException) -> str | None:
     return found
 
 
-def _compact(value: object) -> str:
+def compact(value: object) -> str:
+    """JSON as the columns hold it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

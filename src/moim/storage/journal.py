@@ -7,7 +7,7 @@ value of a mini-app goes when another takes its place.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, tuple_, update
@@ -25,11 +25,15 @@ from moim.meeting.rules import (
     load_stored,
 )
 from moim.storage import app_values, messages, rooms
+from moim.storage.batch import Batch, Statement
 from moim.storage.database import Database
 from moim.storage.tables import LAST_SEQ, doomed_file, event, snapshot
 
 CommandKey = tuple[Identity, CommandId]
 EVENTS_PER_SNAPSHOT = 500
+_WRITE: Final = Statement(insert(event))
+_FORGET_SNAPSHOT: Final = Statement(delete(snapshot).where(snapshot.c.room_id == bindparam("of")))
+_WRITE_SNAPSHOT: Final = Statement(insert(snapshot))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +59,25 @@ class Journal:
         command is there already; Unavailable (`storage_full`, `storage_failed`). Then nothing is
         written.
         """
-        async with self._database.writing() as connection:
-            before = entries[0].stored.seq - 1
-            await rooms.project(connection, room, before, entries[-1].stored)
-            await connection.execute(insert(event), [_row(room.id, entry) for entry in entries])
-            stored = [entry.stored for entry in entries]
-            await messages.project(connection, room.id, stored)
-            over = await app_values.project(connection, room.id, stored)
-            if over:
-                await _empty(connection, room.id, event.c.seq.in_(over))
-            scrubbing = [one for one in stored if one.event.scrubs]
-            doomed = [f for one in scrubbing for f in await _scrub(connection, room.id, one)]
-            if scrubbing or with_snapshot:
-                await _write_snapshot(connection, room)
+        stored = [entry.stored for entry in entries]
+        scrubbing = [one for one in stored if one.event.scrubs]
+        batch = Batch()
+        rooms.project(batch, room, stored[0].seq - 1, stored[-1])
+        batch.add(_WRITE, [_row(room.id, entry) for entry in entries])
+        messages.say(batch, room.id, stored)
+        if scrubbing or with_snapshot:
+            _write_snapshot(batch, room)
+        doomed: list[FileId] = []
+        if scrubbing or messages.changes(stored) or app_values.concerned(stored):
+            async with self._database.writing() as connection:
+                await batch.run(connection)
+                await messages.change(connection, room.id, stored)
+                over = await app_values.project(connection, room.id, stored)
+                if over:
+                    await _empty(connection, room.id, event.c.seq.in_(over))
+                doomed = [f for one in scrubbing for f in await _scrub(connection, room.id, one)]
+        else:
+            await self._database.write(batch)
         if scrubbing or self._database.holds_old_pages:
             await self._database.forget_old_pages()
         return doomed
@@ -234,10 +244,12 @@ async def _empty(
     return olds
 
 
-async def _write_snapshot(connection: AsyncConnection, room: Room) -> None:
-    await connection.execute(delete(snapshot).where(snapshot.c.room_id == room.id))
-    await connection.execute(
-        insert(snapshot).values(
-            room_id=room.id, seq=room.seq, state_version=STATE_VERSION, state=dump_room(room)
-        )
-    )
+def _write_snapshot(batch: Batch, room: Room) -> None:
+    batch.add(_FORGET_SNAPSHOT, [{"of": room.id}])
+    row = {
+        "room_id": room.id,
+        "seq": room.seq,
+        "state_version": STATE_VERSION,
+        "state": dump_room(room),
+    }
+    batch.add(_WRITE_SNAPSHOT, [row])

@@ -1,7 +1,7 @@
 """The chat as it can be read back by page: a projection, written in the journal's transactions."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,35 +18,44 @@ from moim.meeting.features.private import PrivateDeleted, PrivateSent
 from moim.meeting.ids import ROOM, FileId, Identity, RoomId, personal
 from moim.meeting.messages import ChatMessage, LinkTitle, Mention
 from moim.storage import search_index
+from moim.storage.batch import Batch, Statement
 from moim.storage.database import Database
 from moim.storage.grams import folded
 from moim.storage.tables import LAST_SEQ, message, reaction
 
 EXPORTED_AT_ONCE = 500
 _INNER = frozenset({"room_id", "stream", "folded", "recipient"})
+_SAY: Final = Statement(insert(message))
+_CHANGES: Final = (MessageEdited, MessageDeleted, PrivateDeleted, MessageTitled, MessageReacted)
 
 
-async def project(connection: AsyncConnection, room: RoomId, stored: Sequence[Stored]) -> None:
-    """Write what events change in the chat: what is said first, for changes come after it."""
+def say(batch: Batch, room: RoomId, stored: Sequence[Stored]) -> None:
+    """Write what events say in the chat: it comes first, for changes come after it."""
     rows = [_row(room, one, one.event) for one in stored if _says(one)]
-    if rows:
-        await connection.execute(insert(message), rows)
-        await search_index.add(
-            connection, room, [(row["stream"], row["seq"], row["folded"]) for row in rows]
-        )
+    batch.add(_SAY, rows)
+    search_index.add(batch, room, [(row["stream"], row["seq"], row["folded"]) for row in rows])
+
+
+def changes(stored: Sequence[Stored]) -> bool:
+    """Whether any of it changes what was said."""
+    return any(isinstance(one.event, _CHANGES) for one in stored)
+
+
+async def change(connection: AsyncConnection, room: RoomId, stored: Sequence[Stored]) -> None:
+    """Write what events change in the chat."""
     for one in stored:
         match one.event:
             case MessageEdited(about=about, text=text, mentions=mentions):
                 said = folded(text)
                 await search_index.replace(connection, room, about, said)
-                changes = {
+                new = {
                     "text": text,
                     "folded": said,
                     "mentions": _dumped(mentions),
                     "titles": None,
                     "edited_ms": one.at_ms,
                 }
-                await _change(connection, room, about, changes)
+                await _change(connection, room, about, new)
             case MessageDeleted(about=about) | PrivateDeleted(about=about):
                 await search_index.replace(connection, room, about, "")
                 await connection.execute(_reactions_to(room, about))

@@ -2,20 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Select, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Select, bindparam, insert, select, update
 
 from moim.meeting.feature import Stored
 from moim.meeting.features.retention import retention
 from moim.meeting.ids import RoomId
 from moim.meeting.model import Room
-from moim.storage.database import Conflict, Database
+from moim.storage.batch import Batch, Statement
+from moim.storage.database import Database
 from moim.storage.tables import room as table
 
 _INNER = frozenset({"seq", "retention_days"})
 """Columns that are nobody's outside."""
+_MAKE: Final = Statement(insert(table))
+_CHANGE: Final = Statement(
+    update(table).where(table.c.id == bindparam("room_id"), table.c.seq == bindparam("before"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,10 @@ class RoomRow:
     active_ms: int
 
 
-async def project(connection: AsyncConnection, room: Room, before: int, last: Stored) -> None:
+def project(batch: Batch, room: Room, before: int, last: Stored) -> None:
     """Write what the list shows of a room; `room` is its fold after `last`.
 
-    Raises: Conflict when its last number was not `before`. It comes first in a transaction, and
+    It is a Conflict when its last number was not `before`. It comes first in a transaction, and
     holds up whoever else writes in that room until the end of it.
     """
     row = {
@@ -47,12 +51,12 @@ async def project(connection: AsyncConnection, room: Room, before: int, last: St
         "seq": last.seq,
         "retention_days": retention.of(room).days,
     }
-    mine = update(table).where(table.c.id == room.id, table.c.seq == before).values(row)
-    if not (await connection.execute(mine)).rowcount:
-        if before:
-            raise Conflict(f"the journal is not at {before} any more")
+    if before:
+        mine = {**row, "room_id": room.id, "before": before}
+        batch.add(_CHANGE, [mine], unless=f"the journal is not at {before} any more")
+    else:
         new = {**row, "id": room.id, "slug": room.slug, "created_ms": room.created_ms}
-        await connection.execute(insert(table).values(new))
+        batch.add(_MAKE, [new])
 
 
 class Rooms:

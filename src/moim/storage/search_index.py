@@ -6,12 +6,14 @@ A query looks up its rarest pair and then at the messages that have it, a thousa
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import delete, func, insert, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import Select
 
 from moim.meeting.ids import ROOM, Identity, RoomId, Stream, personal
+from moim.storage.batch import Batch, Statement
 from moim.storage.grams import folded, grams, keys
 from moim.storage.tables import LAST_SEQ, message, message_gram
 
@@ -19,6 +21,7 @@ FOUND_MOST = 30
 LOOKED_AT_MOST = 1000
 """Messages with the rarest pair of a query, in one go and one stream."""
 PAIRS_COUNTED = 24
+_ADD: Final = Statement(insert(message_gram))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,16 @@ class Found:
     before_seq: int | None
 
 
-async def add(
-    connection: AsyncConnection, room: RoomId, said: Sequence[tuple[Stream, int, str]]
-) -> None:
+def add(batch: Batch, room: RoomId, said: Sequence[tuple[Stream, int, str]]) -> None:
     """Index messages: the stream, the seq and the folded text of each."""
-    rows = [
-        {"gram": key, "seq": seq}
-        for stream, seq, text in said
-        for key in keys(room, stream, grams(text))
-    ]
-    if rows:
-        await connection.execute(insert(message_gram), rows)
+    batch.add(
+        _ADD,
+        [
+            {"gram": key, "seq": seq}
+            for stream, seq, text in said
+            for key in keys(room, stream, grams(text))
+        ],
+    )
 
 
 async def replace(connection: AsyncConnection, room: RoomId, seq: int, text: str) -> None:
@@ -55,7 +57,9 @@ async def replace(connection: AsyncConnection, room: RoomId, seq: int, text: str
         await connection.execute(
             delete(message_gram).where(message_gram.c.seq == seq, message_gram.c.gram.in_(before))
         )
-    await add(connection, room, [(old.stream, seq, text)])
+    after = Batch()
+    add(after, room, [(old.stream, seq, text)])
+    await after.run(connection)
 
 
 async def find(

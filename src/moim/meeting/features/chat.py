@@ -251,6 +251,8 @@ def _react(message: ChatMessage, actor: Identity, reaction: str | None) -> Itera
 
 def _mentions(room: Room, mentioned: Mentioned) -> tuple[Mention, ...]:
     """Raises: `participant_unknown` for who neither sits here nor wrote here."""
+    if not mentioned:
+        return ()
     names = {writer.identity: writer.name for writer in chat.of(room).writers}
     names |= {seat.identity: seat.name for seat in room.participants}
     if any(identity not in names for identity in mentioned):
