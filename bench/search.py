@@ -13,11 +13,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert
 
 from moim.meeting.ids import ROOM, Identity, RoomId
 from moim.storage import search_index
+from moim.storage.batch import Batch, Statement
 from moim.storage.database import Database
 from moim.storage.grams import folded
 from moim.storage.messages import Messages
@@ -28,6 +30,7 @@ TEA = RoomId("RM_bench")
 MINA = Identity("u_mina")
 AT_ONCE = 2000
 TIMES = 20
+SAY = Statement(insert(message))
 KOREAN = (
     "오늘 내일 회의 시간 장소 점심 저녁 커피 자료 발표 일정 확인 부탁 감사 사진 링크 파일 "
     "프로젝트 마감 연락 주말 여행 기차 버스 우산 날씨 저는 제가 그럼 혹시 정말 아마"
@@ -61,7 +64,7 @@ def sentence(dice: random.Random) -> str:
     return " ".join(words)
 
 
-def rows(first: int, count: int, dice: random.Random) -> list[dict[str, object]]:
+def rows(first: int, count: int, dice: random.Random) -> list[dict[str, Any]]:
     made = []
     for seq in range(first, first + count):
         text = "다음주정기회의록은 망고 옆에 있어요" if seq % 25_000 == 1 else sentence(dice)
@@ -90,10 +93,10 @@ async def fill(database: Database, messages: int) -> None:
         await connection.execute(insert(room).values(id=TEA, **bare, **times))
     for first in range(1, messages + 1, AT_ONCE):
         made = rows(first, min(AT_ONCE, messages - first + 1), dice)
-        async with database.writing() as connection:
-            await connection.execute(insert(message), made)
-            said = [(ROOM, row["seq"], row["folded"]) for row in made]
-            await search_index.add(connection, TEA, said)  # type: ignore[arg-type]
+        batch = Batch()
+        batch.add(SAY, made)
+        search_index.add(batch, TEA, [(ROOM, row["seq"], row["folded"]) for row in made])
+        await database.write(batch)
 
 
 async def main(messages: int) -> None:

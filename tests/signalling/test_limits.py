@@ -10,7 +10,7 @@ from engineio.packet import MESSAGE, Packet
 
 from moim.limits import door_limits, engine_limits
 from moim.live.outgoing import Outgoing
-from moim.signalling.engine import Engine
+from moim.signalling.engine import Engine, Line
 from moim.signalling.queues import QueueBounds
 from moim.signalling.rates import KEYS_HELD, Bucket, Buckets, Rate
 from moim.signalling.websocket import WebSocketOutlet
@@ -93,7 +93,7 @@ async def test_so_much_waits_for_a_slow_reader_and_no_more(
 ) -> None:
     settings = quick(tmp_path, **bounds)
     engine = Engine(engine_limits(settings))
-    engine.server.eio.sockets["slow"] = AsyncSocket(engine.server.eio, "slow")
+    engine._lines["slow"] = Line(AsyncSocket(engine.server.eio, "slow"))
     packets = [Packet(MESSAGE, "x" * size)]
     assert [engine.push("slow", packets) for _ in range(4)] == [True, True, True, False]
     await engine.stop()

@@ -11,7 +11,7 @@ from moim.live.draft import Placed
 from moim.live.outgoing import Outgoing, Several, snapshot_for
 from moim.live.seats import Connection, Seats
 from moim.meeting.feature import Stored
-from moim.meeting.ids import Identity, Stream
+from moim.meeting.ids import ROOM, Identity, Stream
 from moim.meeting.membership import (
     MeetingEnded,
     ParticipantJoined,
@@ -88,6 +88,28 @@ class Audience:
         `moved` says that somebody sat down or may see something else now. Where nobody did, as
         with most messages, everybody sees what they saw.
         """
+        if not moved and all(one.stored.stream == ROOM for one in placed):
+            told = self._tell_all(placed)
+        else:
+            told = self._tell_each(room, placed, moved=moved)
+        for one in placed:
+            self._hold(one)
+        return told
+
+    def _tell_all(self, placed: Sequence[Placed]) -> int:
+        """Everybody who sees the room hears the same: what happens most, and to most people."""
+        hearers = [one.outlet for one in self._seats if ROOM in one.streams]
+        if len(placed) == 1:
+            message = message_of(placed[0])
+            for outlet in hearers:
+                outlet.send(message)
+        elif placed:
+            several = Several([message_of(one) for one in placed])
+            for outlet in hearers:
+                outlet.send_all(several)
+        return len(hearers) * len(placed)
+
+    def _tell_each(self, room: Room, placed: Sequence[Placed], *, moved: bool) -> int:
         told = 0
         together: dict[tuple[int, ...], Several] = {}
         for connection in self._seats:
@@ -104,8 +126,6 @@ class Audience:
                     together[heard] = several
                 connection.outlet.send_all(several)
             self.show(connection, streams, room)
-        for one in placed:
-            self._hold(one)
         return told
 
     def show(self, connection: Connection, streams: frozenset[Stream], room: Room) -> None:

@@ -18,7 +18,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from moim.signalling.app_bus import AppBus
-from moim.signalling.frames import Frames, frames_of
+from moim.signalling.frames import Frames, frames_of, text_frame
 from moim.signalling.packets import strict_packets
 from moim.signalling.queues import USUAL, QueueBounds
 from moim.signalling.rates import Places
@@ -92,10 +92,7 @@ class Engine:
         self._places = Places(2 * limits.connections_per_address)
         self._hosts: dict[str, str] = {}
         """By transport: who opened it."""
-        self._frames: dict[str, Frames] = {}
-        """By transport: where whole frames can be written at once."""
-        self._queued_bytes: dict[str, int] = {}
-        """By transport: what was queued since its queue was empty last."""
+        self._lines: dict[str, Line] = {}
         self._library = dict(self.server.eio.handlers)
         if sticky is not None:
             made = self.server.eio.generate_id
@@ -108,7 +105,8 @@ class Engine:
         if not self._places.take(host):
             return False
         self._hosts[socket_id] = host
-        self._offer(socket_id, environ["asgi.scope"])
+        line = self._lines[socket_id] = Line(self.server.eio.sockets[socket_id])
+        line.offer(environ["asgi.scope"])
         self.close_unused(socket_id, UNUSED_AT_FIRST_S)
         return await self._library["connect"](socket_id, environ)
 
@@ -117,20 +115,18 @@ class Engine:
         if host is not None:
             self._places.give_back(host)
         await self._library["disconnect"](socket_id, reason)
-        self._queued_bytes.pop(socket_id, None)
-        self._frames.pop(socket_id, None)
-        socket = self.server.eio.sockets.get(socket_id)
-        if socket is not None:
+        line = self._lines.pop(socket_id, None)
+        if line is not None:
             # A long poll of a client that has said goodbye would hang until its ping is due.
-            socket.queue.put_nowait(engine_packet.Packet(engine_packet.NOOP))
+            line.socket.queue.put_nowait(engine_packet.Packet(engine_packet.NOOP))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or one WebSocket."""
         if scope["type"] == "websocket":
             receive = _careful(receive)
             asked = parse_qs(scope["query_string"].decode("latin-1")).get("sid", [""])[0]
-            if asked in self._hosts:  # it was a long poll until now
-                self._offer(asked, scope)
+            if asked in self._lines:  # it was a long poll until now
+                self._lines[asked].offer(scope)
         if self._sticky is not None and (misled := self._sticky.is_misled(scope)):
             await self._sticky.refuse(misled, scope, receive, send)
             return
@@ -167,45 +163,27 @@ class Engine:
         socket = self.server.eio.sockets.get(socket_id)
         return socket is not None and not socket.closed and not socket.closing
 
+    def line_of(self, socket_id: str) -> "Line | None":
+        """The way to a transport, for who writes to it often."""
+        return self._lines.get(socket_id)
+
     def push(
         self, socket_id: str, packets: Sequence[engine_packet.Packet], most: int | None = None
     ) -> bool:
         """Queue packets for one browser; false when too much waits for it already."""
-        bounds = self._limits.queue
-        socket = self.server.eio.sockets.get(socket_id)
-        if socket is None or socket.closed:
+        line = self._lines.get(socket_id)
+        if line is None:
             return True
-        before = 0 if socket.queue.empty() else self._queued_bytes.get(socket_id, 0)
-        queued = before + sum(len(one.data) for one in packets)
-        # What is too large by itself must pass, or it would never arrive.
-        if socket.queue.qsize() >= (most or bounds.messages) or (before and queued > bounds.bytes):
-            return False
-        self._queued_bytes[socket_id] = queued
-        for one in packets:
-            socket.queue.put_nowait(one)
-        return True
-
-    def _offer(self, socket_id: str, scope: Scope) -> None:
-        if scope["type"] == "websocket" and (frames := frames_of(scope)) is not None:
-            self._frames[socket_id] = frames
-
-    def write(self, socket_id: str, frame: bytes) -> bool:
-        """Write a whole WebSocket frame at once. False when something waits before it, or the
-        transport is none that can: then `push` is the way."""
-        frames = self._frames.get(socket_id)
-        socket = self.server.eio.sockets.get(socket_id)
-        return (
-            frames is not None
-            and socket is not None
-            and socket.upgraded
-            and not (socket.closed or socket.closing)
-            and socket.queue.empty()
-            and frames.write_frame(frame)
-        )
+        bounds = self._limits.queue
+        return line.push(packets, most or bounds.messages, bounds.bytes)
 
     def _send(self, socket_id: str, packet: socketio.packet.Packet) -> None:
         """What the library itself sends: answers, mostly."""
-        if not self.push(socket_id, message_packets(packet.encode())):
+        encoded = packet.encode()
+        line = self._lines.get(socket_id)
+        if line is not None and isinstance(encoded, str) and line.write(message_frame(encoded)):
+            return
+        if not self.push(socket_id, message_packets(encoded)):
             self.give_up(socket_id)
 
     def give_up(self, socket_id: str) -> None:
@@ -281,6 +259,56 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _send_packet(self, eio_sid: str, pkt: socketio.packet.Packet) -> None:
         self._bounded(eio_sid, pkt)
+
+
+class Line:
+    """One transport: whole frames go out at once where that can be, and else through its queue."""
+
+    __slots__ = ("_frames", "_queued_bytes", "socket")
+
+    def __init__(self, socket: Any) -> None:
+        self.socket = socket
+        self._frames: Frames | None = None
+        self._queued_bytes = 0
+        """What was queued since the queue was empty last."""
+
+    def offer(self, scope: Scope) -> None:
+        """It has a WebSocket now."""
+        if scope["type"] == "websocket":
+            self._frames = frames_of(scope) or self._frames
+
+    def write(self, frame: bytes) -> bool:
+        """Write a whole WebSocket frame at once. False when something waits before it, or the
+        transport is none that can: then `push` is the way."""
+        socket, frames = self.socket, self._frames
+        return (
+            frames is not None
+            and socket.upgraded
+            and not (socket.closed or socket.closing)
+            # What was taken out of the queue is not written for a moment yet: it counts until then.
+            and not socket.queue._unfinished_tasks  # noqa: SLF001
+            and frames.write_frame(frame)
+        )
+
+    def push(self, packets: Sequence[engine_packet.Packet], most: int, most_bytes: int) -> bool:
+        """Queue packets; false when too much waits already."""
+        socket = self.socket
+        if socket.closed:
+            return True
+        before = 0 if socket.queue.empty() else self._queued_bytes
+        queued = before + sum(len(one.data) for one in packets)
+        # What is too large by itself must pass, or it would never arrive.
+        if socket.queue.qsize() >= most or (before and queued > most_bytes):
+            return False
+        self._queued_bytes = queued
+        for one in packets:
+            socket.queue.put_nowait(one)
+        return True
+
+
+def message_frame(encoded: str) -> bytes:
+    """A Socket.IO packet without attachments as a whole WebSocket frame."""
+    return text_frame(f"{engine_packet.MESSAGE}{encoded}")
 
 
 def message_packets(encoded: str | Iterable[Any]) -> list[engine_packet.Packet]:

@@ -14,8 +14,7 @@ from moim.live.outgoing import Outgoing, Several
 from moim.meeting.errors import ErrorCode, MoimError, ProtocolViolation, Unavailable
 from moim.signalling.commands import refusal
 from moim.signalling.door import Door, Visit
-from moim.signalling.engine import Engine, message_packets
-from moim.signalling.frames import text_frame
+from moim.signalling.engine import Engine, Line, message_frame, message_packets
 from moim.signalling.packets import refusal_in
 
 NAMESPACE = "/"
@@ -25,14 +24,15 @@ _log = structlog.get_logger("moim.signalling")
 class SocketIoOutlet:
     """The way to one browser over Socket.IO."""
 
-    def __init__(self, engine: Engine, sid: str, socket_id: str) -> None:
+    def __init__(self, engine: Engine, sid: str, socket_id: str, line: Line) -> None:
         self._engine = engine
         self._sid = sid
         self._socket_id = socket_id
+        self._line = line
 
     def send(self, message: Outgoing) -> None:
         """Queue an event; who takes them too slowly is closed and comes back to catch up."""
-        if self._engine.write(self._socket_id, message.form("socketio-frame", _whole)):
+        if self._line.write(message.form("socketio-frame", _whole)):
             return
         packets = message.form("socketio", _packets)
         if not self._engine.push(self._socket_id, packets):
@@ -41,7 +41,7 @@ class SocketIoOutlet:
 
     def send_all(self, several: Several) -> None:
         """Queue several events; at best all of them are one write."""
-        if not self._engine.write(self._socket_id, several.form("socketio-frame", _all_whole)):
+        if not self._line.write(several.form("socketio-frame", _all_whole)):
             for message in several.messages:
                 self.send(message)
 
@@ -54,7 +54,7 @@ class SocketIoOutlet:
 
 
 def _whole(message: Outgoing) -> bytes:
-    return text_frame(f'42["{message.event}",{message.body}]')
+    return message_frame(f'2["{message.event}",{message.body}]')
 
 
 def _all_whole(several: Several) -> bytes:
@@ -81,9 +81,10 @@ class SocketIoDoor:
         http = http_of(environ)
         socket_id = self._engine.socket_of(sid, NAMESPACE)
         try:
-            if socket_id is None:
+            line = self._engine.line_of(socket_id) if socket_id is not None else None
+            if socket_id is None or line is None:
                 raise Unavailable(ErrorCode.INTERNAL)
-            outlet = SocketIoOutlet(self._engine, sid, socket_id)
+            outlet = SocketIoOutlet(self._engine, sid, socket_id, line)
             visit = await self._door.open(http, auth, outlet)
         except Exception as error:  # the library calls a handler twice that raises TypeError
             raise refused_connection(error) from None
