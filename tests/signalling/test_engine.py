@@ -20,9 +20,19 @@ MIB = 1024 * 1024
 async def engine() -> AsyncIterator[Engine]:
     """With one open transport, `slow`, that nothing takes packets from."""
     engine = Engine(EngineLimits({"/": MIB}, connections_per_address=2))
-    engine.server.eio.sockets["slow"] = AsyncSocket(engine.server.eio, "slow")
+    assert await connect(engine, "slow", "127.0.0.1") is None
     yield engine
     await engine.stop()
+
+
+async def connect(engine: Engine, name: str, host: str) -> Any:
+    """As the library does it for a transport of that address."""
+    engine.server.eio.sockets[name] = AsyncSocket(engine.server.eio, name)
+    environ = {"asgi.scope": {"type": "http", "client": (host, 4000)}}
+    answer = await engine._connected(name, environ)
+    if answer is False:
+        del engine.server.eio.sockets[name]
+    return answer
 
 
 def waiting(engine: Engine) -> list[Any]:
@@ -60,19 +70,15 @@ async def test_a_dead_socket_is_found_long_before_its_seat_is_given_away(engine:
     )
 
 
-def from_address(host: str) -> dict[str, Any]:
-    return {"asgi.scope": {"type": "http", "client": (host, 4000)}}
-
-
 async def test_one_address_leaves_a_limited_number_of_transports_open(engine: Engine) -> None:
     for number in range(4):
-        assert await engine._connected(f"t{number}", from_address(f"2001:db8::{number}")) is None
-    assert await engine._connected("t4", from_address("2001:db8::4")) is False
-    assert await engine._connected("t5", from_address("192.0.2.5")) is None
+        assert await connect(engine, f"t{number}", f"2001:db8::{number}") is None
+    assert await connect(engine, "t4", "2001:db8::4") is False
+    assert await connect(engine, "t5", "192.0.2.5") is None
     await engine._disconnected("t0", "gone")
     await engine._disconnected("t0", "gone")
-    assert await engine._connected("t6", from_address("2001:db8::6")) is None
-    assert await engine._connected("t7", from_address("2001:db8::7")) is False
+    assert await connect(engine, "t6", "2001:db8::6") is None
+    assert await connect(engine, "t7", "2001:db8::7") is False
 
 
 def test_connections_of_one_customer_count_together() -> None:

@@ -7,6 +7,7 @@ reads what it missed and decides again.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Protocol
 
 from moim.live.draft import Draft, Joining, Placed
@@ -143,7 +144,8 @@ class Scribe:
     def _remember(self, stored: Sequence[Stored]) -> None:
         for one in stored:
             self._seen[one.actor, one.command_id] = one.seq
-        for key in list(self._seen)[: max(0, len(self._seen) - COMMANDS_REMEMBERED)]:
+        too_many = len(self._seen) - COMMANDS_REMEMBERED
+        for key in list(islice(self._seen, max(0, too_many))):
             del self._seen[key]
 
     async def _draft(self, asks: Sequence[Ask]) -> Draft:

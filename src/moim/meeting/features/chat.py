@@ -299,7 +299,7 @@ def apply(state: ChatState, stored: Stored) -> ChatState:
             )
             others = (w for w in state.writers if w.identity != stored.actor)
             writers = (*others, Writer(identity=stored.actor, name=sent.name))
-            return ChatState(messages=held(messages, message), writers=writers[-WRITERS_HELD:])
+            return state.but(messages=held(messages, message), writers=writers[-WRITERS_HELD:])
         case MessageEdited(about=about, text=text, mentions=mentions):
             edited = changed(
                 messages, about, text=text, mentions=mentions, titles=(), edited_ms=stored.at_ms
