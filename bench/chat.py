@@ -7,10 +7,10 @@ and tells; the plain one emits; the bare one writes what it got. The server's CP
 counts for its process, divided by the messages that arrived; the time is that from sending until
 the kernel has the frame in a hearer's socket.
 
-It ends with a line of JSON for one who speaks alone and one for five who speak at the same time:
-`{"cpu_us_per_delivery", "kernel_us_per_delivery", "p50_ms", "p99_ms"}`, each also with `plain_` and
-`bare_` before it, `"idle_kib"`, the memory of one more seat, and `"polling_idle_kib"`, that of one
-more seat by long polls.
+First comes a line of JSON for one who speaks alone, then one for five who speak at the same time,
+and last one for all of it, each message counted: `{"cpu_us_per_delivery",
+"plain_cpu_us_per_delivery", "p99_ms", "plain_p99_ms", …}`, and with `bare_` the least that a server
+can do. `idle_kib` is the memory of one more seat, `polling_idle_kib` that of one by long polls.
 """
 
 import argparse
@@ -20,13 +20,15 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from bench.crowd import PATIENCE_S, Crowd, memory_kib, moim_says, plain_says
+from bench.crowd import PATIENCE_S, Crowd, Tally, memory_kib, moim_says, plain_says
 
 ROUNDS = 12
 PER_ROUND = 10
@@ -54,7 +56,7 @@ async def served(kind: str, folder: Path) -> Any:
 
 
 async def measure(sockets: int, rounds: int) -> None:
-    """Everything, in turns; a line for each number of people who speak at the same time."""
+    """Everything, in turns, and what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         async with (
             served("moim", Path(folder)) as ours,
@@ -66,6 +68,7 @@ async def measure(sockets: int, rounds: int) -> None:
                 Crowd("p", *theirs[:2]),
                 Crowd("b", *nothing[:2]),
             )
+            crowds = {"": moim, "plain_": plain, "bare_": bare}
             idle = await fill(moim, (plain, bare), sockets, ours[2])
             turns = [(moim, moim_says), (plain, plain_says), (bare, plain_says)]
             for turn in range(rounds + 1):
@@ -79,16 +82,29 @@ async def measure(sockets: int, rounds: int) -> None:
                 "idle_kib": round(idle, 1),
                 "polling_idle_kib": round(await polling_memory(ours[0], ours[1], ours[2]), 1),
             }
+    every = {"sockets": sockets, "load": round(os.getloadavg()[0], 1)}
     for at_once in AT_ONCE:
-        line: dict[str, object] = {"sockets": sockets, "at_once": at_once}
-        for crowd, prefix in ((moim, ""), (plain, "plain_"), (bare, "bare_")):
-            tally = crowd.tallies[at_once]
-            ordered = sorted(tally.delays_ms)
-            line[f"{prefix}cpu_us_per_delivery"] = round(1e6 * tally.cpu_s / len(ordered), 1)
-            line[f"{prefix}kernel_us_per_delivery"] = round(1e6 * tally.kernel_s / len(ordered), 1)
-            line[f"{prefix}p50_ms"] = round(statistics.median(ordered), 1)
-            line[f"{prefix}p99_ms"] = round(ordered[int(len(ordered) * 0.99)], 1)
-        print(json.dumps({**line, **memory, "load": round(os.getloadavg()[0], 1)}))
+        told = {prefix: crowd.tallies[at_once] for prefix, crowd in crowds.items()}
+        print(json.dumps({"at_once": at_once, **figures(told), **every}), flush=True)
+    told = {prefix: total(crowd.tallies.values()) for prefix, crowd in crowds.items()}
+    print(json.dumps({**figures(told), **memory, **every}))
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Of everybody, however many spoke at once."""
+    return reduce(Tally.__add__, tallies)
+
+
+def figures(told: Mapping[str, Tally]) -> dict[str, float]:
+    """What the deliveries of each server were like, by what is put before their names."""
+    found: dict[str, float] = {}
+    for prefix, tally in told.items():
+        ordered = sorted(tally.delays_ms)
+        found[f"{prefix}cpu_us_per_delivery"] = round(1e6 * tally.cpu_s / len(ordered), 1)
+        found[f"{prefix}kernel_us_per_delivery"] = round(1e6 * tally.kernel_s / len(ordered), 1)
+        found[f"{prefix}p50_ms"] = round(statistics.median(ordered), 1)
+        found[f"{prefix}p99_ms"] = round(ordered[int(len(ordered) * 0.99)], 1)
+    return found
 
 
 async def fill(moim: Crowd, others: tuple[Crowd, ...], sockets: int, said: dict[str, Any]) -> float:

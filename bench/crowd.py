@@ -132,6 +132,13 @@ class Tally:
     """Of that, what the kernel itself took: counted by ticks, so over many messages alone."""
     delays_ms: list[float] = field(default_factory=list)
 
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.cpu_s + other.cpu_s,
+            self.kernel_s + other.kernel_s,
+            self.delays_ms + other.delays_ms,
+        )
+
 
 class Crowd:
     """Everybody in the room of one server."""
