@@ -31,6 +31,9 @@ PATIENCE_S = 30.0
 STOPS_S = 30.0
 BACK_S = 15.0
 """Five seconds, on a machine that is three times slower than one should be."""
+WOKEN_S = 40.0
+"""LiveKit's SDK waits for five seconds after each attempt that failed, and the first ones were made
+while the server slept."""
 
 
 @pytest.fixture
@@ -109,11 +112,11 @@ async def test_a_host_on_one_server_mutes_and_removes_who_is_on_the_others_sfu(
         await until(lambda: bob.room.connection_state == gone, "put out of the SFU", PATIENCE_S)
 
 
-async def they_meet_again(ann: Person, bob: Person) -> None:
+async def they_meet_again(ann: Person, bob: Person, patience_s: float = BACK_S) -> None:
     """Fresh pictures of each other, in time."""
     ann.seen.clear()
     bob.seen.clear()
-    async with asyncio.timeout(BACK_S):
+    async with asyncio.timeout(patience_s):
         await ann.sees("bob", SPLIT)
         await bob.sees("ann", DARK)
 
@@ -133,3 +136,24 @@ async def test_livekit_clients_of_a_server_that_is_stopped_meet_again_on_the_oth
         assert len(there) == 1
         assert await there[0].stop(STOPS_S) == 0
         await they_meet_again(ann, bob)
+
+
+async def test_a_server_that_wakes_closes_the_calls_that_another_has_taken_over(
+    deployment: Deployment,
+) -> None:
+    first, second = deployment.servers
+    slug = (await first.create_room()).slug
+    async with people("ann", "bob") as (ann, bob):
+        await visit(ann, first.url, slug)
+        await visit(bob, second.url, slug)
+        await ann.show(DARK)
+        await bob.show(SPLIT)
+        await ann.sees("bob", SPLIT)
+        await bob.sees("ann", DARK)
+        first.pause()
+        await until(lambda: "sfu_room_taken" in second.said(), "it is taken over", PATIENCE_S)
+        first.resume()
+        await until(lambda: "sfu_room_lost" in first.said(), "it sees what it lost", PATIENCE_S)
+        await they_meet_again(ann, bob, WOKEN_S)
+        assert await those_on(second, slug) == {"ann", "bob"}
+        assert await those_on(first, slug) == set()

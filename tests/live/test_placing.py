@@ -1,7 +1,7 @@
 """Rooms of several servers' SFUs change hands: who judges whom, and who follows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from sqlalchemy import text
 from moim.live.placing import GAP_S, STEADY_S, UNUSED_S, Placing
 from moim.meeting.errors import Unavailable
 from moim.storage.database import Database
-from moim.storage.places import DEAD_S, Places
+from moim.storage.places import AT_ONCE, DEAD_S, QUIET_S, Places
 from tests.laid_out import lay_out
 from tests.waiting import until
 
@@ -45,8 +45,13 @@ class Server:
         self.sfu = FakeSfu(f"http://127.0.0.1/{name}")
         rows = Places(database, name)
         self.url = f"/livekit/n/{name}"
-        self.placing = Placing(rows, self.sfu, self.url, f"http://{name}", now_s)
+        self.placing = Placing(rows, self.sfu, self.url, f"http://{name}", now_s, self.knock)
         self.followed: list[str] = []
+        self.closed: set[str] = set()
+        """Addresses at which nobody listens."""
+
+    async def knock(self, url: str) -> bool:
+        return url in self.closed
 
     async def follow(self, room: str, epoch: int) -> None:
         assert epoch > 0
@@ -119,6 +124,68 @@ async def test_a_dead_servers_room_is_taken_and_its_meeting_is_told(
     await until(lambda: second.followed == [ROOM], "the meeting is told")
     assert second.placing.holds(ROOM)
     assert (await second.placing.place(ROOM)).url == second.url
+
+
+async def test_a_killed_servers_room_is_taken_as_soon_as_it_has_been_quiet_for_a_moment(
+    deployment: Deployment,
+) -> None:
+    first, second = deployment.servers
+    second.closed.add("http://n_first")
+    await first.placing.place(ROOM)
+    await deployment.passes(QUIET_S, second)
+    assert second.followed == [], "it may be a word that is late"
+    await deployment.passes(0.5, second)
+    await until(lambda: second.followed == [ROOM], "the meeting is told")
+    assert second.placing.holds(ROOM)
+
+
+async def test_who_asks_for_the_way_to_a_killed_server_has_its_room_taken(
+    deployment: Deployment,
+) -> None:
+    first, second = deployment.servers
+    second.closed.add("http://n_first")
+    await first.placing.place(ROOM)
+    await deployment.passes(QUIET_S, second)
+    await deployment.passes(0.1)
+    assert (await second.placing.place(ROOM)).url == second.url
+
+
+async def test_a_quiet_server_that_still_listens_is_waited_for(deployment: Deployment) -> None:
+    first, second = deployment.servers
+    await first.placing.place(ROOM)
+    await deployment.passes(DEAD_S - 0.5, second)
+    assert second.followed == []
+    assert (await second.placing.place(ROOM)).url == first.url
+
+
+async def test_all_that_a_dead_server_has_left_is_taken_with_one_look(
+    deployment: Deployment,
+) -> None:
+    first, second = deployment.servers
+    rooms = [f"room-{n}" for n in range(2 * AT_ONCE + 3)]
+    for room in rooms:
+        await first.placing.place(room)
+    await deployment.passes(DEAD_S - 0.1, second)
+    await deployment.passes(0.2)
+    await second.placing._look_once(1)
+    await until(lambda: sorted(second.followed) == sorted(rooms), "all of them")
+
+
+async def test_who_wakes_is_sure_of_no_room_before_it_has_looked(deployment: Deployment) -> None:
+    first, second = deployment.servers
+    await first.placing.place(ROOM)
+    await deployment.passes(DEAD_S + 1, second)
+    sure: list[bool] = []
+    mine = first.placing._rows.mine
+
+    async def looked() -> Mapping[str, int]:
+        sure.append(first.placing.holds(ROOM))
+        return await mine()
+
+    first.placing._rows.mine = looked  # type: ignore[method-assign]
+    await first.placing.look()
+    assert sure == [False]
+    assert not first.placing.holds(ROOM)
 
 
 async def test_who_wakes_closes_what_is_not_its_own_any_more(deployment: Deployment) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moim.live.planes import LOOK_S, RELOCATION_S
+from moim.live.planes import ASLEEP_S, LOOK_S, RELOCATION_S
 from moim.live.room import LiveRoom
 from moim.media.plane import Access, Entry, Present
 from moim.meeting.conduct import Lock
@@ -316,6 +316,18 @@ async def test_when_the_sfu_is_another_one_all_move_there_and_a_visitor_has_time
     del sfu.there["bot"]
     house.clock.advance(LOOK_S)
     await until(lambda: room.fold.find(BOT) is None, "the bot to go")
+
+
+async def test_a_server_that_slept_puts_nobody_out_before_it_has_heard_what_happened(
+    house: House, room: LiveRoom, sfu: FakeSfu
+) -> None:
+    await on_the_sfu(house, room)
+    sfu.there["u_newcomer"] = Present("u_newcomer", "Somebody")  # who sat down by another server
+    house.clock.oversleep(LOOK_S + 2 * ASLEEP_S)
+    await settled(room)
+    assert "u_newcomer" in sfu.there
+    house.clock.advance(LOOK_S)
+    await until(lambda: "u_newcomer" not in sfu.there, "who still has no seat to be put out")
 
 
 async def test_the_way_in_is_for_who_has_a_seat(house: House, room: LiveRoom) -> None:

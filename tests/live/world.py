@@ -79,6 +79,11 @@ class VirtualClock:
                 timer.call()
         self._now_ms = end
 
+    def oversleep(self, seconds: float) -> None:
+        """What was to happen meanwhile happens late."""
+        self._now_ms += seconds * 1000
+        self.advance(0)
+
 
 class CountedIds:
     """Names that a test can foretell."""

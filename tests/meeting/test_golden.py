@@ -171,7 +171,7 @@ def planes() -> World:
         world.do(identity, topology.Ready(epoch=3))
     world.do(SYSTEM, topology.Settle(epoch=3, connected=(MINA, JUN, SORA)))
     world.do(SYSTEM, visitors.Show(identity=bot, tracks=(seen.but(muted=True),)))
-    world.do(SYSTEM, visitors.Depart(identity=bot))
+    world.do(SYSTEM, visitors.Depart(identity=bot, epoch=3))
     world.do(MINA, topology.ChoosePlane(choice=PlaneChoice.MESH))
     world.do(SYSTEM, topology.Begin(to=Plane.MESH, epoch=4))
     world.do(MINA, topology.Ready(epoch=4))

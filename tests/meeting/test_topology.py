@@ -326,7 +326,9 @@ def test_a_visitor_takes_a_seat_brings_the_sfu_and_takes_it_along() -> None:
     seat = room.room.find(bot)
     assert seat is not None
     assert [(t.source, t.muted) for t in seat.tracks.values()] == [(Source.CAMERA, True)]
-    room.do(SYSTEM, visitors.Depart(identity=bot))
+    stale = visitors.Depart(identity=bot, epoch=room.room.epoch - 1)
+    assert room.do(SYSTEM, stale) == [], "who saw that did not know where they are now"
+    room.do(SYSTEM, visitors.Depart(identity=bot, epoch=room.room.epoch))
     assert room.room.find(bot) is None
     assert next_plane(room) is Plane.MESH
 
@@ -347,7 +349,7 @@ def test_what_is_shown_of_moims_own_people_is_theirs_alone_to_say() -> None:
     room.do(MINA, Publish(source=Source.MICROPHONE, muted=True))
     heard = Track(source=Source.MICROPHONE, muted=False)
     assert room.do(SYSTEM, visitors.Show(identity=MINA, tracks=(heard,))) == []
-    assert room.do(SYSTEM, visitors.Depart(identity=MINA)) == []
+    assert room.do(SYSTEM, visitors.Depart(identity=MINA, epoch=room.room.epoch)) == []
 
 
 @pytest.mark.parametrize("name", ["bot", "봇", "x" * 300, "u_lk-bot"])

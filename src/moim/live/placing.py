@@ -5,7 +5,9 @@ and another server took them), and takes those of a server that is dead or about
 a room tells the meeting, which moves there as it moves between the planes: make before break.
 
 A server judges others only while it writes itself: one that could not, because it slept or because
-the database was away, first gives them time to be heard again.
+the database was away, first gives them time to be heard again. One that has been quiet for a moment
+is knocked at: where its machine says that nobody listens any more, it was killed, and is not waited
+for any longer.
 """
 
 import asyncio
@@ -17,12 +19,13 @@ from typing import Final, Protocol
 
 import structlog
 
+from moim.live.knocking import nobody_listens
 from moim.live.looking import look_again_and_again
 from moim.media.places import Where
 from moim.meeting.errors import ErrorCode, MoimError, Unavailable
 from moim.meeting.visitors import identity_of
 from moim.storage.database import Conflict
-from moim.storage.places import DEAD_S, Health, Placement, Places
+from moim.storage.places import AT_ONCE, DEAD_S, Health, Placement, Places
 
 EVERY_S: Final = 0.5
 GAP_S: Final = 1.5
@@ -38,6 +41,8 @@ _TRIES: Final = 3
 _SILENT: Final = "the room's server does not answer"
 _log = structlog.get_logger("moim.live")
 
+Knock = Callable[[str], Awaitable[bool]]
+"""Whether nobody listens at an address."""
 Tell = Callable[[str, int], Awaitable[None]]
 """A room, by its slug, is here from now on, with that epoch: its meeting is to follow."""
 
@@ -69,17 +74,21 @@ class Placing:
         url: str,
         api_url: str,
         now_s: Callable[[], float] = time.monotonic,
+        knock: Knock = nobody_listens,
     ) -> None:
         self._rows = rows
         self._sfu = sfu
         self._url = url
         self._api_url = api_url
         self._now_s = now_s
+        self._knock = knock
         self._held: dict[str, tuple[int, float]] = {}
         """The rooms that are here: the epoch, and since when, by this process's clock."""
         self._tell: Tell | None = None
         self._draining = False
         self._beat_at = float("-inf")
+        self._sure_at = float("-inf")
+        """When it was last looked which rooms are its own: who has slept is sure of none."""
         self._steady_since = float("inf")
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -116,7 +125,8 @@ class Placing:
     async def place(self, room: str) -> Where:
         for _ in range(_TRIES):
             found = await self._rows.find(room)
-            if found is not None and (found.node == self._rows.me or not self._may_take(found)):
+            mine = found is not None and found.node == self._rows.me
+            if found is not None and (mine or not await self._may_take(found)):
                 return self._where(found)
             if self._draining:
                 break
@@ -126,7 +136,7 @@ class Placing:
 
     def holds(self, room: str) -> bool:
         """Whether a room is here, as far as this server knows without asking."""
-        fresh = self._now_s() - self._beat_at < DEAD_S
+        fresh = self._now_s() - self._sure_at < DEAD_S
         return room in self._held and fresh and not self._draining
 
     def _where(self, found: Placement) -> Where:
@@ -137,9 +147,12 @@ class Placing:
             raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)
         return Where(found.url, found.api_url)
 
-    def _may_take(self, found: Placement) -> bool:
-        steady = self._now_s() - self._steady_since >= STEADY_S
-        return found.health is Health.DRAINING or (found.health is Health.DEAD and steady)
+    async def _may_take(self, found: Placement) -> bool:
+        if found.health in (Health.ALIVE, Health.DRAINING):
+            return found.health is Health.DRAINING
+        if self._now_s() - self._steady_since < STEADY_S:
+            return False
+        return found.health is Health.DEAD or await self._knock(found.api_url)
 
     async def _take(self, room: str, before: Placement | None) -> bool:
         epoch = await self._rows.take(room, before)
@@ -170,19 +183,21 @@ class Placing:
     # Watching
 
     async def _look_once(self, number: int) -> None:
-        await self.look()
+        while await self.look():
+            pass  # more than one handful was left behind
         if number % _RARELY == 0:
             await self._rows.forget_the_dead()
 
-    async def look(self) -> None:
+    async def look(self) -> bool:
         """Once: say that this SFU lives, give up what is not its own, take what nobody has.
 
-        Raises: Unavailable, Conflict.
+        Returns whether there may be more to take. Raises: Unavailable, Conflict.
         """
         await self._beat()
+        looking_since = self._now_s()
         await self._give_up()
-        if not self._draining:
-            await self._take_over()
+        self._sure_at = looking_since
+        return not self._draining and await self._take_over()
 
     async def _beat(self) -> None:
         await self._rows.beat(self._url, self._api_url, draining=self._draining)
@@ -209,10 +224,16 @@ class Placing:
                 del self._held[room]
                 await self._rows.release(room, epoch)
 
-    async def _take_over(self) -> None:
+    async def _take_over(self) -> bool:
+        """Returns whether there may be more."""
+        taken = 0
+        lost: dict[str, bool] = {}
         for orphan in await self._rows.orphans():
-            if self._may_take(orphan):
-                await self._take(orphan.room, orphan)
+            if orphan.node not in lost:
+                lost[orphan.node] = await self._may_take(orphan)
+            if lost[orphan.node]:
+                taken += await self._take(orphan.room, orphan)
+        return taken == AT_ONCE
 
     # Stopping
 

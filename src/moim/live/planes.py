@@ -40,8 +40,11 @@ from moim.meeting.visitors import Arrive, Depart, Show, identity_of
 LOOK_S = 3.0
 """How often it is looked who is on the SFU, besides when a webhook says that something happened."""
 AGAIN_S = 1.0
-RELOCATION_S = 8.0
-"""So long who came with a LiveKit client may take to come back when the SFU is another one."""
+ASLEEP_S = 2.0
+"""A look that is so late is one of a server that slept: it must first hear what happened."""
+RELOCATION_S = 15.0
+"""So long who came with a LiveKit client may take to come back when the SFU is another one: their
+SDKs wait for five seconds between two attempts."""
 _log = structlog.get_logger("moim.live")
 
 Submit = Callable[[Identity, CommandId, Command], "asyncio.Future[Answer | MoimError]"]
@@ -211,11 +214,14 @@ class Planes:
     # What the SFU says
 
     def _look_later(self, seconds: float) -> None:
+        due_ms = self._clock.now_ms() + 1000 * seconds
+
         def look() -> None:
             self._looking = None
             room = self._room
             if room is not None and _on_sfu(room) and not self._stopped:
-                self._start(self._look())
+                if self._clock.now_ms() - due_ms < 1000 * ASLEEP_S:
+                    self._start(self._look())
                 self._look_later(LOOK_S)
 
         self._looking = self._clock.later(seconds, look)
@@ -228,7 +234,8 @@ class Planes:
             there = {one.identity: one for one in await self._plane.present(room.slug)}
             for seat in room.participants:
                 if seat.livekit is not None and seat.livekit not in there and not self._on_the_way:
-                    self._say(f"gone-{seat.sid}", Depart(identity=seat.identity))
+                    gone = Depart(identity=seat.identity, epoch=room.epoch)
+                    self._say(f"gone-{seat.sid}", gone)
             for one in there.values():
                 await self._meet(one)
 

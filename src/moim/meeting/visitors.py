@@ -5,7 +5,8 @@ The rules in prose:
   bars, locks and the number of seats hold for them as for everybody.
 - Their tracks are what the SFU says, but for what they have no right to: that is not shown, and the
   SFU ends it. What a host mutes is muted there.
-- Their seat is free when they leave the SFU.
+- Their seat is free when they leave the SFU. Who sees that while the room moves to another SFU, or
+  before having heard that it does, has seen nothing.
 """
 
 import base64
@@ -35,11 +36,12 @@ class Arrive(Command):
 
 
 class Depart(Command):
-    """They are no longer there."""
+    """They are no longer there, as far as was seen in that epoch of the room's planes."""
 
     name_on_wire: ClassVar[str] = "visitor.depart"
     internal: ClassVar[bool] = True
     identity: SomeIdentity
+    epoch: int
 
 
 class Show(Command):
@@ -73,9 +75,13 @@ def decide(room: Room, actor: Identity, command: Command, ctx: Context) -> Itera
             if room.find(identity) is not None:
                 return ()
             return seat_somebody(room, identity, name, ctx, planes=(Plane.SFU,), livekit=livekit)
-        case Depart(identity=identity):
+        case Depart(identity=identity, epoch=epoch):
             seat = _visitor(room, identity)
-            return () if seat is None else free_seat(room, seat, LeaveReason.LEFT)
+            return (
+                ()
+                if seat is None or epoch != room.epoch
+                else free_seat(room, seat, LeaveReason.LEFT)
+            )
         case Show(identity=identity, tracks=tracks):
             seat = _visitor(room, identity)
             if seat is None:

@@ -1,7 +1,8 @@
 """Which server's SFU a room's media are on: one row for each room, changed by compare-and-set.
 
 Each server with an SFU says again and again that it lives; one that has not for `DEAD_S`, or that
-says that it is about to stop, loses its rooms to whoever writes itself into their rows first. Every
+says that it is about to stop, loses its rooms to whoever writes itself into their rows first. One
+that has not for `QUIET_S` is looked at more closely. Every
 change of hands has an epoch that was never there before, also after the row was deleted: who wakes
 up and finds another one in its row knows that the room is not its own any more. All times are those
 of the database.
@@ -20,6 +21,8 @@ from moim.storage.tables import place, sfu
 
 DEAD_S: Final = 2.5
 """Less than a server's own: a seat waits, but a call that stands still is noticed at once."""
+QUIET_S: Final = 1.0
+"""Two words that did not come."""
 AT_ONCE: Final = 50
 
 
@@ -27,6 +30,8 @@ class Health(StrEnum):
     """What a server with an SFU last said of itself."""
 
     ALIVE = "alive"
+    QUIET = "quiet"
+    """It may be slow, or dead."""
     DRAINING = "draining"
     """It is about to stop, and wants to be rid of its rooms."""
     DEAD = "dead"
@@ -116,8 +121,8 @@ class Places:
             return {row.room: row.epoch for row in await connection.execute(query)}
 
     async def orphans(self) -> Sequence[Placement]:
-        """Some of the rooms whose server is dead or about to stop; but not this one's."""
-        lost = or_(sfu.c.node_id.is_(None), sfu.c.seen_ms < self._since(), sfu.c.draining)
+        """Some of the rooms whose server is quiet, dead or about to stop; but not this one's."""
+        lost = or_(sfu.c.node_id.is_(None), sfu.c.seen_ms < self._since(QUIET_S), sfu.c.draining)
         query = self._query().where(lost, place.c.node_id != self.me)
         async with self._database.reading() as connection:
             rows = await connection.execute(query.order_by(place.c.epoch).limit(AT_ONCE))
@@ -127,13 +132,14 @@ class Places:
         health = case(
             (or_(sfu.c.node_id.is_(None), sfu.c.seen_ms < self._since()), Health.DEAD.value),
             (sfu.c.draining, Health.DRAINING.value),
+            (sfu.c.seen_ms < self._since(QUIET_S), Health.QUIET.value),
             else_=Health.ALIVE.value,
         )
         columns = (place, sfu.c.url, sfu.c.api_url, health.label("health"))
         return select(*columns).select_from(place.outerjoin(sfu, sfu.c.node_id == place.c.node_id))
 
-    def _since(self) -> ColumnElement[Any]:
-        return self._now() - int(1000 * DEAD_S)
+    def _since(self, seconds: float = DEAD_S) -> ColumnElement[Any]:
+        return self._now() - int(1000 * seconds)
 
     def _now(self) -> ColumnElement[Any]:
         return now_of(self._database)
