@@ -7,6 +7,7 @@ describe("what is said about files", () => {
       { kind: "offer", id: "a-1", name: "plan.pdf", size: 0 },
       { kind: "want", id: "a-1", from: 7 },
       { kind: "pause", id: "a-1", on: true },
+      { kind: "have", id: "a-1" },
       { kind: "decline", id: "a-1" },
       { kind: "cancel", id: "a-1" },
     ]) {

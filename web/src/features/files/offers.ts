@@ -10,6 +10,8 @@ export type Said =
   | { readonly kind: "offer"; readonly id: string; readonly name: string; readonly size: number }
   /** "Send it to me from here on": again after a lost connection. */
   | { readonly kind: "want"; readonly id: string; readonly from: number }
+  /** "It is whole here": where the word for that was lost, at another offer. */
+  | { readonly kind: "have"; readonly id: string }
   | { readonly kind: "decline"; readonly id: string }
   | { readonly kind: "pause"; readonly id: string; readonly on: boolean }
   /** From either end: no more of it. */
@@ -28,6 +30,7 @@ export function readSaid(value: unknown): Said | null {
       return isSize(from) ? { kind, id, from } : null;
     case "pause":
       return { kind, id, on: on === true };
+    case "have":
     case "decline":
     case "cancel":
       return { kind, id };

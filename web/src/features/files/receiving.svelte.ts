@@ -74,6 +74,7 @@ export class Receiving {
 
   /** The sender is there, perhaps again. */
   offeredAgain(): void {
+    if (this.state === "done") this.#say({ kind: "have", id: this.id });
     if (!this.isUnderWay || this.state === "checking") return;
     this.#source?.abort();
     this.state = "asked";

@@ -81,6 +81,12 @@ export class Sending {
         leg.pace.rest();
         this.#wake();
         break;
+      case "have":
+        leg.sent = this.size;
+        leg.state = "done";
+        leg.sink?.abort();
+        this.#wake();
+        break;
       case "decline":
         leg.state = "declined";
         break;
