@@ -48,7 +48,8 @@ export class SfuLine {
     this.room = new Room({
       ...options,
       reconnectPolicy: {
-        nextRetryDelayInMs: ({ retryCount }) => RESUMES_MS[retryCount] ?? null,
+        nextRetryDelayInMs: ({ retryCount }) =>
+          this.leaving ? null : (RESUMES_MS[retryCount] ?? null),
       },
     });
     this.room
