@@ -5,8 +5,8 @@
  * - The encoder itself says what holds it back. A busy processor counts as it is. That it adapted to
  *   a slow line it goes on saying for long after a bad beginning, and also of a bound that we set
  *   ourselves: so a slow line counts only where it gives the encoder less than a picture needs and
- *   less than we ask of it, or where packets are lost. How much comes out of the encoder says
- *   nothing: a small or still picture needs little.
+ *   less than we ask of it, and the encoder takes all of that; or where packets are lost. A small or
+ *   still picture takes little of a line, and of how much more it would carry nobody knows then.
  * - After five such seconds one step down, and after five more the next.
  * - After fifteen good seconds one step up. Where that does not hold for half a minute, the next one
  *   waits twice as long, four minutes at most: a picture does not pump.
@@ -27,6 +27,8 @@ const HELD_MS = 30_000;
 const THIN_BPS = 200_000;
 /** An encoder that is given so much of what it was told to take at most is not short of line. */
 const MOST = 0.8;
+/** One that takes less than this of what it is given needs no more. */
+const ALL = 0.6;
 const LOSSY = 0.03;
 
 export class Strain {
@@ -93,5 +95,7 @@ function strained({ flows, most_bps }: Camera): Strained | null {
   if (!flows.some(({ limited_by }) => limited_by === "bandwidth")) return null;
   if (flows.some(({ loss }) => loss > LOSSY)) return "link";
   const given_bps = flows.reduce((sum, flow) => sum + (flow.target_bps ?? flow.bitrate_bps), 0);
-  return given_bps < Math.min(THIN_BPS, MOST * (most_bps ?? Infinity)) ? "link" : null;
+  const taken_bps = flows.reduce((sum, { bitrate_bps }) => sum + bitrate_bps, 0);
+  const short = given_bps < Math.min(THIN_BPS, MOST * (most_bps ?? Infinity));
+  return short && taken_bps >= ALL * given_bps ? "link" : null;
 }

@@ -18,10 +18,15 @@ const CAMERA: Flow = {
   limited_by: null,
 };
 const BUSY: Flow = { ...CAMERA, limited_by: "cpu" };
-const THIN: Flow = { ...CAMERA, limited_by: "bandwidth", bitrate_bps: 90_000, target_bps: 110_000 };
+const THIN: Flow = {
+  ...CAMERA,
+  limited_by: "bandwidth",
+  bitrate_bps: 90_000,
+  target_bps: 110_000,
+};
 /**
- * A small picture without much to see in it, as Chromium told of it on a line of more than 3 Mbit/s:
- * after a bad beginning it goes on saying that it has adapted to the line.
+ * A small picture without much to see in it, as Chromium told of it on a line of 3 Mbit/s: after a
+ * bad beginning it goes on saying that it has adapted to the line.
  */
 const SMALL: Flow = {
   ...CAMERA,
@@ -82,6 +87,16 @@ describe("strain", () => {
     expect(new Calls().pass(60, SMALL)).toEqual([]);
   });
 
+  test("a line that is well again is found out though a small picture asks little of it", () => {
+    // As Chromium told of it: 120 kbit/s of line, and then without a bound again.
+    const slow = { ...THIN, bitrate_bps: 35_000, target_bps: 30_000 };
+    const calls = new Calls();
+    expect(calls.pass(7, slow)).toEqual(["6: 1 link"]);
+    // Its estimate stays at three times what is sent, and the encoder at what it adapted to.
+    const well = { ...slow, bitrate_bps: 55_000, target_bps: 119_000 };
+    expect(calls.pass(16, well)).toEqual(["16: 0 -"]);
+  });
+
   test("a bound that we set ourselves is no slow line: what it costs does not keep itself up", () => {
     // A full mesh beside a shared screen: so much for each, and of that a part after a step down.
     const bounds = [120_000, 60_000, 60_000];
@@ -93,7 +108,7 @@ describe("strain", () => {
     });
     expect(new Calls().told(60, most_bps, bounded(0))).toEqual([]);
     const calls = new Calls();
-    expect(calls.told(11, most_bps, { ...THIN, target_bps: 30_000 })).toEqual([
+    expect(calls.told(11, most_bps, { ...THIN, bitrate_bps: 28_000, target_bps: 30_000 })).toEqual([
       "6: 1 link",
       "11: 2 link",
     ]);
