@@ -16,11 +16,11 @@ const MAX_MESSAGE_BYTES: u32 = 256 * 1024;
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 
 /// Packets kept for retransmission to each subscriber, and for how long at most. A packet that was
-/// asked for later than this would come too late to be shown; what is kept is most of what a
-/// subscriber takes of memory.
+/// asked for later than this would come too late to be shown; what is kept is the largest part of
+/// what a subscriber takes of memory: 430 bytes for each packet, beside the payload that all share.
 const RESEND_VIDEO: usize = 600;
 const RESEND_AUDIO: usize = 50;
-const RESEND_AGE: Duration = Duration::from_millis(1_500);
+const RESEND_AGE: Duration = Duration::from_millis(1_000);
 /// Retransmissions stop above this share of what is sent: the way is full, not lossy.
 const RESEND_SHARE: f32 = 0.15;
 

@@ -442,13 +442,18 @@ impl World {
     pub fn film(&mut self, publisher: &mut Publisher, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            let wanted = std::mem::take(&mut self.clients[publisher.client].key_frames_wanted);
-            for camera in &mut publisher.cameras {
-                camera.key |= wanted.iter().any(|(_, rid)| *rid == camera.rid);
-                let rtc = &mut self.clients[publisher.client].rtc;
-                camera.film(rtc, self.now, self.now - self.start);
-            }
+            self.picture(publisher);
             self.run(Duration::from_millis(50));
+        }
+    }
+
+    /// One picture in each layer, a key frame where one is wanted.
+    pub fn picture(&mut self, publisher: &mut Publisher) {
+        let wanted = std::mem::take(&mut self.clients[publisher.client].key_frames_wanted);
+        for camera in &mut publisher.cameras {
+            camera.key |= wanted.iter().any(|(_, rid)| *rid == camera.rid);
+            let rtc = &mut self.clients[publisher.client].rtc;
+            camera.film(rtc, self.now, self.now - self.start);
         }
     }
 }
