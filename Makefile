@@ -6,7 +6,7 @@ ARGS ?=
 SECONDS ?= 600
 DO = @$(PYTHON) -m tools.bootstrap
 
-.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster chaos screenshots bench bench-chat bench-data bench-handover bench-planes setup lock clean
+.PHONY: help run sfu test test-bare check dev build format wire nat impairment cluster chaos fuzz screenshots bench bench-chat bench-data bench-engine bench-handover bench-planes setup lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -51,6 +51,9 @@ cluster: ## several servers, a proxy, PostgreSQL and Redis, until Ctrl-C
 chaos: ## several servers in a storm of faults, SECONDS=3600 for an hour
 	$(DO) chaos --seconds $(SECONDS) $(ARGS)
 
+fuzz: ## the engine's parsers under libFuzzer, ARGS="--seconds 600" for each; needs a nightly Rust
+	$(DO) fuzz $(ARGS)
+
 screenshots: ## a picture of every screen, desktop and phone, light and dark
 	$(DO) screenshots $(ARGS)
 
@@ -68,6 +71,9 @@ bench-planes: ## what a call of two to six costs a browser on each plane; Linux,
 
 bench-data: ## how fast files and messages go between two pages
 	$(DO) bench-data $(ARGS)
+
+bench-engine: ## instructions that the engine takes to forward a packet; needs Rust and valgrind
+	$(DO) bench-engine $(ARGS)
 
 setup: ## install the locked tools and packages, without starting anything
 	$(DO) setup

@@ -173,3 +173,14 @@ fn one_of_ten_who_all_see_each_other_holds_no_more_memory_than_it_did() {
     let each_kb = (read().live - before) / 10 / 1_024;
     assert!((300..=720).contains(&each_kb), "{each_kb} KB");
 }
+
+/// What `make bench-engine` runs under callgrind for two times: the difference is forwarding alone.
+#[test]
+#[ignore = "make bench-engine"]
+fn pictures_for_some_seconds() {
+    let seconds: u32 = std::env::var("MOIM_BENCH_SECONDS").unwrap().parse().unwrap();
+    let (mut world, mut ann) = room(20);
+    let before = world.effects.counters.packets_forwarded;
+    world.film(&mut ann, seconds * SECOND);
+    println!("forwarded {}", world.effects.counters.packets_forwarded - before);
+}

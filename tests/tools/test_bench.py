@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bench.engine import CIPHER, spent_in
 from bench.sfu import FIGURES, ratios, summary, table
 
 
@@ -36,3 +37,23 @@ def test_where_every_run_was_void_the_table_says_so_and_gives_no_figure() -> Non
     runs = [run("moim", 0, 5.0, void="busy")]
     rows = table([summary(runs)], runs)
     assert rows[-1] == "| 1-to-100 | moim | void: ['busy'] |"
+
+
+def test_what_ciphers_took_is_told_from_what_called_them() -> None:
+    written = """
+fn=(1) moim_engine::room::Room::settle
+12 100
+cfn=(2) <Aes128GcmCipher as AeadAes128GcmCipher>::encrypt
+calls=3 40
+12 900
+fn=(2)
+40 900
+fn=(3) moim_engine::room::Room::datagram
+cfn=(2)
+calls=1 40
+13 300
+cfn=(1)
+calls=1 12
+14 50
+"""
+    assert spent_in(written.splitlines(), CIPHER) == 900 + 300

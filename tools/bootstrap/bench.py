@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from tools.bootstrap import engine, network
+from tools.bootstrap import debian, engine, network
 from tools.bootstrap.places import EXE, ROOT, TOOLS, UV
 from tools.bootstrap.python import ensure_uv
 from tools.bootstrap.steps import StepFailed, Word, digest, is_stamped, quietly, step, write_stamp
@@ -74,6 +74,27 @@ def ensure_load() -> Path:
         quietly([*build, "--target-dir", target], cwd=load, env=engine.environment())
         write_stamp(stamp, value)
     return program
+
+
+def ensure_counted() -> Path:
+    """The engine's test program that valgrind runs: as it is released, but with its names, and
+    linked in parts, so that nothing that is counted by its name disappears in another.
+
+    Raises:
+        StepFailed: there is no valgrind and none can be had, or no Rust.
+    """
+    reason = engine.missing()
+    if reason:
+        raise StepFailed(reason)
+    debian.ensure_program("valgrind", "valgrind")
+    target = engine.ENGINE / "target"
+    build: list[Word] = [engine.find_cargo() or "cargo", "test", "--release", "--no-run"]
+    build += ["--locked", "--quiet", "--test", "cost", "--target-dir", target]
+    shape = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_STRIP": "none"}
+    with step("Engine with its names, from Rust"):
+        quietly(build, cwd=engine.ENGINE, env={**engine.environment(), **shape})
+    programs = [path for path in (target / "release" / "deps").glob("cost-*") if not path.suffix]
+    return max(programs, key=lambda path: path.stat().st_mtime)
 
 
 def ensure_media() -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.bootstrap import bench as bench_parts
-from tools.bootstrap import checks, debian, engine, network, node, python
+from tools.bootstrap import checks, debian, engine, fuzz, network, node, python
 from tools.bootstrap.chromium import ensure_chromium
 from tools.bootstrap.places import BUILT_CLIENT, ROOT, TOOLS, UV, VENV, WEB, WINDOWS, venv_program
 from tools.bootstrap.steps import StepFailed, Word, quietly, seconds_since, step
@@ -215,6 +215,13 @@ def bench(arguments: Sequence[str]) -> int:
     return _become([venv_program("python"), "-m", "bench.sfu", *words])
 
 
+def bench_engine(arguments: Sequence[str]) -> int:
+    """Instructions that the engine takes to forward a packet."""
+    python.ensure_packages(dev=True)
+    words: list[Word] = ["--program", bench_parts.ensure_counted(), *arguments]
+    return _become([venv_program("python"), "-m", "bench.engine", *words])
+
+
 def clean(_: Sequence[str]) -> int:
     """Removes what was built and set up; rooms and settings in the data folder stay."""
     caches = [ROOT / name for name in (".mypy_cache", ".ruff_cache", ".pytest_cache", "dist")]
@@ -364,10 +371,12 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "impairment": impairment,
     "cluster": cluster,
     "chaos": chaos,
+    "fuzz": fuzz.run,
     "screenshots": screenshots,
     "bench": bench,
     "bench-chat": bench_chat,
     "bench-data": bench_data,
+    "bench-engine": bench_engine,
     "bench-handover": bench_handover,
     "bench-planes": bench_planes,
     "setup": setup,

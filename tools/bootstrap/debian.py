@@ -45,6 +45,20 @@ def ensure_programs() -> None:
             print(error, file=sys.stderr)
 
 
+def ensure_program(program: str, package: str) -> None:
+    """Install one that only a single target needs.
+
+    Raises:
+        StepFailed: it is not here and cannot be installed.
+    """
+    if find(program):
+        return
+    if not can_install():
+        raise StepFailed(f"no {program} here (Debian: apt-get install {package}).")
+    with step(f"{program} from the system's packages"):
+        install(package)
+
+
 def find(program: str) -> str | None:
     """Where a program is; those of the system's folders count, which a plain PATH leaves out, and
     those of PostgreSQL, of which Debian keeps each version in a folder of its own."""
