@@ -217,9 +217,8 @@ def bench(arguments: Sequence[str]) -> int:
 
 def bench_engine(arguments: Sequence[str]) -> int:
     """Instructions that the engine takes to forward a packet."""
-    python.ensure_packages(dev=True)
     words: list[Word] = ["--program", bench_parts.ensure_counted(), *arguments]
-    return _become([venv_program("python"), "-m", "bench.engine", *words])
+    return _become([sys.executable, "-m", "bench.engine", *words])
 
 
 def clean(_: Sequence[str]) -> int:

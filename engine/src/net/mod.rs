@@ -4,6 +4,7 @@
 
 mod builder;
 mod bundle;
+pub mod burst;
 mod connection;
 pub mod demux;
 mod engine;
@@ -11,6 +12,8 @@ pub mod framing;
 mod outbox;
 mod pace;
 mod port;
+#[cfg(target_os = "linux")]
+mod sendmmsg;
 mod shard;
 mod streams;
 

@@ -7,6 +7,8 @@ use mio::net::UdpSocket;
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::burst::{self, Bundle};
+
 /// Rooms for a burst of key frames to all subscribers; the system may grant less.
 const KERNEL_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
@@ -101,19 +103,56 @@ impl Port {
         (MAX_BUNDLE_BYTES / size.max(1)).min(self.state.max_gso_segments()).max(1)
     }
 
-    /// Sends datagrams of `size` bytes (the last may be shorter) that lie one after the other.
-    /// False when the system takes no more now: like any network, it loses them.
-    pub fn send(&self, to: SocketAddr, from: Option<IpAddr>, bytes: &[u8], size: usize) -> bool {
+    /// Sends bundles in their order, in few calls. `bytes` is what their ranges are of; `on` is
+    /// told of each how many of its datagrams went. What the system takes no more now is lost, as
+    /// any network loses it.
+    pub fn send(&self, bundles: &[Bundle], bytes: &[u8], on: impl FnMut(&Bundle, usize)) {
+        let many = |some: &[Bundle]| self.socket.try_io(|| self.send_many(some, bytes));
+        burst::send_all(bundles, many, |bundle| self.send_alone(bundle, bytes), on);
+    }
+
+    #[cfg(target_os = "linux")]
+    fn send_many(&self, bundles: &[Bundle], bytes: &[u8]) -> io::Result<usize> {
+        use std::os::fd::AsRawFd;
+        super::sendmmsg::send(self.socket.as_raw_fd(), bundles, bytes)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn send_many(&self, bundles: &[Bundle], bytes: &[u8]) -> io::Result<usize> {
+        bundles.first().map_or(Ok(0), |first| self.send_one(first, bytes).map(|()| 1))
+    }
+
+    /// For one that failed by itself. Of several datagrams it may be that the system takes no
+    /// bundles after all, which `send_one` finds out: then they go one by one. Gives how many went.
+    fn send_alone(&self, bundle: &Bundle, bytes: &[u8]) -> usize {
+        if bundle.datagrams() == 1 {
+            return 0;
+        }
+        if self.send_one(bundle, bytes).is_ok() {
+            return bundle.datagrams();
+        }
+        if self.bundle(bundle.size) > 1 {
+            return 0;
+        }
+        let starts = bundle.range.clone().step_by(bundle.size);
+        starts
+            .filter(|start| {
+                let range = *start..bundle.range.end.min(start + bundle.size);
+                self.send_one(&Bundle { range, ..bundle.clone() }, bytes).is_ok()
+            })
+            .count()
+    }
+
+    fn send_one(&self, bundle: &Bundle, bytes: &[u8]) -> io::Result<()> {
+        let contents = bytes.get(bundle.range.clone()).unwrap_or_default();
         let transmit = Transmit {
-            destination: to,
+            destination: bundle.to,
             ecn: None,
-            contents: bytes,
-            segment_size: (bytes.len() > size).then_some(size),
-            src_ip: from.filter(|_| self.local.ip().is_unspecified()),
+            contents,
+            segment_size: (contents.len() > bundle.size).then_some(bundle.size),
+            src_ip: bundle.from,
         };
-        self.socket
-            .try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
-            .is_ok()
+        self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &transmit))
     }
 }
 
@@ -165,29 +204,96 @@ mod tests {
     use super::*;
     use std::time::{Duration, Instant};
 
-    #[test]
-    fn a_bundle_arrives_as_the_datagrams_it_was_made_of() {
+    fn ports(count: usize) -> Vec<Port> {
         let local: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let (from, to) = (Port::bind(local, false).unwrap(), Port::bind(local, false).unwrap());
-        let sizes = [100, 100, 100, 40];
-        let bytes: Vec<u8> = sizes.iter().zip(1u8..).flat_map(|(n, v)| vec![v; *n]).collect();
-        if from.bundle(100) >= sizes.len() {
-            assert!(from.send(to.local, None, &bytes, 100));
-        } else {
-            for datagram in bytes.chunks(100) {
-                assert!(from.send(to.local, None, datagram, 100));
-            }
-        }
-        let mut buffers = Buffers::new();
-        let mut got = Vec::new();
+        (0..count).map(|_| Port::bind(local, false).unwrap()).collect()
+    }
+
+    /// What arrives at a port, until there are so many.
+    fn heard(port: &Port, from: &Port, count: usize) -> Vec<(usize, u8)> {
+        let (mut buffers, mut got) = (Buffers::new(), Vec::new());
         let deadline = Instant::now() + Duration::from_secs(20);
-        while got.len() < sizes.len() && Instant::now() < deadline {
-            to.receive(&mut buffers, |source, _, datagram| {
+        while got.len() < count && Instant::now() < deadline {
+            port.receive(&mut buffers, |source, _, datagram| {
                 assert_eq!(source, from.local);
                 got.push((datagram.len(), datagram[0]));
             })
             .unwrap();
         }
-        assert_eq!(got, [(100, 1), (100, 2), (100, 3), (40, 4)]);
+        got
+    }
+
+    /// Bundles of datagrams of these sizes, one after the other, and their bytes: each datagram's
+    /// are its own number.
+    fn letters(list: &[(SocketAddr, &[usize])]) -> (Vec<Bundle>, Vec<u8>) {
+        let (mut bundles, mut bytes, mut number) = (Vec::new(), Vec::new(), 0);
+        for (to, sizes) in list {
+            let start = bytes.len();
+            for size in *sizes {
+                number += 1;
+                bytes.resize(bytes.len() + size, number);
+            }
+            let range = start..bytes.len();
+            bundles.push(Bundle { to: *to, from: None, range, size: sizes[0] });
+        }
+        (bundles, bytes)
+    }
+
+    #[test]
+    fn bundles_to_several_arrive_as_the_datagrams_they_were_made_of() {
+        let ports = ports(3);
+        let (from, ann, bob) = (&ports[0], &ports[1], &ports[2]);
+        if from.bundle(100) < 4 {
+            return;
+        }
+        let list: [(SocketAddr, &[usize]); 3] =
+            [(ann.local, &[100, 100, 100, 40]), (bob.local, &[70]), (ann.local, &[90, 90])];
+        let (bundles, bytes) = letters(&list);
+        let mut went = Vec::new();
+        from.send(&bundles, &bytes, |_, count| went.push(count));
+        assert_eq!(went, [4, 1, 2]);
+        let to_ann = [(100, 1), (100, 2), (100, 3), (40, 4), (90, 6), (90, 7)];
+        assert_eq!(heard(ann, from, 6), to_ann);
+        assert_eq!(heard(bob, from, 1), [(70, 5)]);
+    }
+
+    #[test]
+    fn what_the_system_refuses_takes_nothing_of_others_with_it() {
+        let ports = ports(2);
+        let (from, ann) = (&ports[0], &ports[1]);
+        let nowhere: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let list: [(SocketAddr, &[usize]); 4] = [
+            (nowhere, &[50]),
+            (ann.local, &[60]),
+            // No datagram of IPv4 is so long.
+            (ann.local, &[65_530]),
+            (ann.local, &[70]),
+        ];
+        let (bundles, bytes) = letters(&list);
+        let (mut went, most) = (Vec::new(), from.bundle(100));
+        from.send(&bundles, &bytes, |_, count| went.push(count));
+        assert_eq!(went, [0, 1, 0, 1]);
+        assert_eq!(from.bundle(100), most, "who names an impossible address slows nobody");
+        assert_eq!(heard(ann, from, 2), [(60, 2), (70, 4)]);
+    }
+
+    #[test]
+    fn datagrams_leave_from_the_address_that_the_client_knows() {
+        let any = Port::bind("0.0.0.0:0".parse().unwrap(), false).unwrap();
+        let ann = &ports(1)[0];
+        let source: IpAddr = "127.0.0.2".parse().unwrap();
+        let (mut bundles, bytes) = letters(&[(ann.local, &[100, 100, 30])]);
+        bundles[0].from = Some(source);
+        let mut went = 0;
+        any.send(&bundles, &bytes, |_, count| went += count);
+        if cfg!(target_os = "linux") {
+            let mut buffers = Buffers::new();
+            let mut sources = Vec::new();
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while sources.len() < went && Instant::now() < deadline {
+                ann.receive(&mut buffers, |from, _, _| sources.push(from.ip())).unwrap();
+            }
+            assert_eq!(sources, [source; 3]);
+        }
     }
 }

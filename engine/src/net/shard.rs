@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -14,6 +15,7 @@ use str0m::Rtc;
 
 use super::builder::{self, Job};
 use super::bundle::together;
+use super::burst::Bundle;
 use super::demux::{Demux, Owner, Path};
 use super::outbox::Outbox;
 use super::pace::Pace;
@@ -23,7 +25,7 @@ use crate::command::{Addressed, Command};
 use crate::endpoint::{Endpoint, Transport};
 use crate::event::{Event, Refusal};
 use crate::ids::{IdMap, PeerId, RoomId};
-use crate::room::{Effects, Room};
+use crate::room::{Datagram, Effects, Room};
 
 /// Commands that wait for a media thread.
 pub const COMMANDS: usize = 4_096;
@@ -196,13 +198,11 @@ struct Traffic {
 }
 
 impl Traffic {
-    fn count_out(&mut self, sent: bool, datagrams: usize, bytes: usize) {
-        if sent {
-            self.datagrams_out += datagrams as u64;
-            self.bytes_out += bytes as u64;
-        } else {
-            self.datagrams_dropped += datagrams as u64;
-        }
+    /// Of so many datagrams, together of so many bytes, some were sent.
+    fn count_out(&mut self, sent: usize, datagrams: usize, bytes: usize) {
+        self.datagrams_out += sent as u64;
+        self.datagrams_dropped += datagrams.saturating_sub(sent) as u64;
+        self.bytes_out += (bytes * sent / datagrams.max(1)) as u64;
     }
 }
 
@@ -240,6 +240,8 @@ pub struct Shard {
     effects: Effects,
     traffic: Traffic,
     locals: Vec<SocketAddr>,
+    /// What goes to each socket at the end of a turn; the memory is used again.
+    bursts: Vec<Vec<Bundle>>,
 }
 
 /// What a media thread is made of.
@@ -279,6 +281,7 @@ impl Shard {
             }
         }
         let locals = ports.iter().map(|port| port.local).collect();
+        let bursts = vec![Vec::new(); ports.len()];
         Ok(Self {
             index,
             ends,
@@ -294,6 +297,7 @@ impl Shard {
             effects: Effects::default(),
             traffic: Traffic::default(),
             locals,
+            bursts,
         })
     }
 
@@ -567,7 +571,8 @@ impl Shard {
         self.flush();
     }
 
-    /// Sends everything; neighbours of one size to one destination in one call.
+    /// Sends everything: neighbours of one size to one destination as a bundle, and the bundles of
+    /// each socket together.
     fn flush(&mut self) {
         let datagrams = &self.effects.datagrams;
         let mut rest = datagrams.list();
@@ -582,15 +587,14 @@ impl Shard {
             }
             if to.transport == Transport::Tcp {
                 let count = together(rest, MAX_STREAM_BUNDLE);
-                let end = rest.get(count - 1).map_or(first.range.end, |last| last.range.end);
-                let bytes = datagrams.bytes(first.range.start..end);
+                let bytes = datagrams.bytes(span(rest, count));
                 let sent = match (path, &self.streams) {
                     (Some(Path::Stream { connection, .. }), Some(streams)) => {
                         streams.send(connection, bytes, size)
                     }
                     _ => false,
                 };
-                self.traffic.count_out(sent, count, bytes.len());
+                self.traffic.count_out(if sent { count } else { 0 }, count, bytes.len());
                 rest = rest.get(count..).unwrap_or_default();
                 continue;
             }
@@ -601,17 +605,23 @@ impl Shard {
                     (self.ports.iter().position(|port| port.local.is_ipv6() == v6), None)
                 }
             };
-            let Some(port) = index.and_then(|index| self.ports.get(index)) else {
+            let found =
+                index.and_then(|index| Some((self.ports.get(index)?, self.bursts.get_mut(index)?)));
+            let Some((port, burst)) = found else {
                 self.traffic.datagrams_dropped += 1;
                 rest = others;
                 continue;
             };
             let count = together(rest, port.bundle(size));
-            let end = rest.get(count - 1).map_or(first.range.end, |last| last.range.end);
-            let bytes = datagrams.bytes(first.range.start..end);
-            let sent = port.send(to.address, local, bytes, size);
-            self.traffic.count_out(sent, count, bytes.len());
+            let from = local.filter(|_| port.local.ip().is_unspecified());
+            burst.push(Bundle { to: to.address, from, range: span(rest, count), size });
             rest = rest.get(count..).unwrap_or_default();
+        }
+        for (port, burst) in self.ports.iter().zip(&mut self.bursts) {
+            port.send(burst, datagrams.all_bytes(), |bundle, sent| {
+                self.traffic.count_out(sent, bundle.datagrams(), bundle.range.len());
+            });
+            burst.clear();
         }
         self.effects.datagrams.clear();
     }
@@ -658,6 +668,13 @@ impl Shard {
         }
         self.outbox.tell(&mut self.effects.events);
     }
+}
+
+/// Where the bytes of the first so many lie.
+fn span(datagrams: &[Datagram], count: usize) -> Range<usize> {
+    let these = datagrams.get(..count).unwrap_or(datagrams);
+    let start = these.first().map_or(0, |first| first.range.start);
+    start..these.last().map_or(start, |last| last.range.end)
 }
 
 enum Taken {

@@ -44,6 +44,11 @@ impl Datagrams {
         self.bytes.get(range).unwrap_or_default()
     }
 
+    /// What all ranges are of.
+    pub fn all_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Forgets them; keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();

@@ -13,6 +13,7 @@ use moim_engine::command::{Command, PeerMode, PeerOptions, Rights};
 use moim_engine::endpoint::Endpoint;
 use moim_engine::event::Event;
 use moim_engine::ids::{ParticipantId, PeerId, RoomId, TrackId};
+use moim_engine::net::burst::BURST;
 use moim_engine::net::together;
 use moim_engine::peer::build;
 use moim_engine::room::{Effects, Room};
@@ -105,7 +106,9 @@ pub struct World {
 /// What would have gone to the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
+    /// Where the system takes several bundles in a call.
     pub calls: u64,
+    pub bundles: u64,
     pub datagrams: u64,
     pub bytes: u64,
 }
@@ -255,14 +258,16 @@ impl World {
         self.effects.names.clear();
         self.events.append(&mut self.effects.events);
         let mut datagrams = std::mem::take(&mut self.effects.datagrams);
-        let mut rest = datagrams.list();
+        let (mut rest, mut bundles) = (datagrams.list(), 0);
         while !rest.is_empty() {
             let count = together(rest, BUNDLE);
-            self.sent.calls += 1;
+            bundles += 1;
             self.sent.datagrams += count as u64;
             self.sent.bytes += rest[..count].iter().map(|one| one.range.len() as u64).sum::<u64>();
             rest = &rest[count..];
         }
+        self.sent.bundles += bundles;
+        self.sent.calls += bundles.div_ceil(BURST as u64);
         for datagram in datagrams.list() {
             let client =
                 self.clients.iter().position(|c| Endpoint::udp(c.address) == datagram.destination);
