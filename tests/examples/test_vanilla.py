@@ -16,8 +16,10 @@ from playwright.async_api import Page, async_playwright, expect
 from tests.browser.chromium import launch
 from tests.browser.party import Party
 from tests.browser.person import Person, until
-from tests.browser.server import free_port
-from tests.browser.visiting import is_on
+from tests.browser.server import Links, free_port
+from tests.browser.test_call import become_host
+from tests.browser.visiting import choose, is_on
+from tests.browser.words import said
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "vanilla"
 START_S = 60.0
@@ -52,13 +54,19 @@ class Embedded:
 
     async def room(self) -> str:
         """The slug of a new room."""
+        return (await self.links()).slug
+
+    async def links(self) -> Links:
+        """The two addresses of a new room."""
         async with httpx.AsyncClient(base_url=self.origin, follow_redirects=True) as browser:
             home = await browser.get("/meet/")
             csrf = re.search(r'name="csrf" value="([^"]+)"', home.text)
             assert csrf is not None
             form = {"csrf": csrf[1], "name": "Friday tea", "visibility": "unlisted"}
             made = await browser.post("/meet/rooms", data=form, headers={"origin": self.origin})
-            return made.url.path.rpartition("/")[2]
+            host = re.search(r"/h/[\w-]+/[\w-]+", made.text)
+            assert host is not None
+            return Links(guest=str(made.url), host=f"{self.origin}/meet{host[0]}")
 
     async def _answers(self) -> bool:
         try:
@@ -169,9 +177,12 @@ async def test_a_muted_microphone_is_not_played(server: Embedded, guests: Party)
     await hers.wait_for_function(f"() => !({played})")
 
 
-@pytest.mark.skipif(
+needs_engine = pytest.mark.skipif(
     importlib.util.find_spec("moim_engine") is None, reason="the media engine is not built"
 )
+
+
+@needs_engine
 async def test_a_call_on_the_sfu_comes_back_to_the_mesh_for_a_page_that_knows_no_other(
     tmp_path: Path,
 ) -> None:
@@ -195,6 +206,55 @@ async def test_a_call_on_the_sfu_comes_back_to_the_mesh_for_a_page_that_knows_no
             for person in (mina, jun, old):
                 await person.sees(2)
                 await person.hears(2)
+            await party.close()
+            await browser.close()
+            party.troubles.check()
+    finally:
+        await server.kill()
+
+
+@needs_engine
+async def test_hosts_are_told_whose_program_hears_nobody_and_what_to_do(tmp_path: Path) -> None:
+    server = Embedded(tmp_path, {"MOIM_SFU_UDP_PORT": "0"})
+    try:
+        await server.start()
+        async with async_playwright() as playwright:
+            browser = await launch(playwright)
+            party = Party(browser, server.origin)
+            party.troubles.allow(r"Failed to load resource: .*404.*favicon")
+            room = await server.links()
+            mina, jun = await party.person(locale="ko-KR"), await party.person(devices=())
+            old = await party.person()
+            await become_host(mina, room)
+            await mina.turn_on_devices()
+            await mina.join("Mina")
+            # With this choice of hers nobody goes back to the mesh for anybody's sake.
+            await choose(mina, "sfu")
+            await jun.open(room.guest)
+            await jun.join("Jun")
+            await join(old, server, room.slug, "Sora")
+
+            told = mina.page.get_by_test_id("notice")
+            words = said("plane_left_out", "ko", name="Sora")
+            await expect(told.filter(has_text=words)).to_be_visible()
+            await mina.page.get_by_test_id("people-button").click()
+            row = mina.page.get_by_test_id("person").filter(has_text="Sora")
+            await expect(row.get_by_test_id("left-out")).to_have_text(said("people_left_out", "ko"))
+            # Guests see her in their list of people, and are not asked to do anything.
+            await expect(jun.tile("Sora")).to_be_visible()
+            guests_words = said("plane_left_out", name="Sora")
+            await expect(
+                jun.page.get_by_test_id("notice").filter(has_text=guests_words)
+            ).to_have_count(0)
+
+            # What the words advise helps.
+            await choose(mina, "mesh")
+            await old.sees(1)
+            await old.hears(1)
+            await mina.sees(1)
+            await mina.page.get_by_test_id("people-button").click()
+            await expect(row).to_be_visible()
+            await expect(row.get_by_test_id("left-out")).to_have_count(0)
             await party.close()
             await browser.close()
             party.troubles.check()
