@@ -1,5 +1,5 @@
-"""Through the SFU a browser takes what it shows and no more: the layer that fits a tile, nothing
-of a picture that is out of sight, and no picture at all with little data."""
+"""A browser takes what it shows and no more: nothing of a picture that is out of sight, and none at
+all with little data; through the SFU the layer that fits a tile."""
 
 import asyncio
 import importlib.util
@@ -42,6 +42,19 @@ async (id) => {
     }
   }
   return { width: 0, frames: 0, bytes: 0 };
+}
+"""
+SENT = """
+async () => {
+  const sent = {};
+  for (const [index, peer] of testPeers.entries()) {
+    if (peer.connectionState === "closed") continue;
+    for (const one of (await peer.getStats()).values()) {
+      if (one.type !== "outbound-rtp" || one.kind !== "video") continue;
+      sent[`${index} ${one.ssrc}`] = one.framesSent ?? 0;
+    }
+  }
+  return sent;
 }
 """
 TRACK = "(video) => video.srcObject.getVideoTracks()[0].id"
@@ -121,6 +134,28 @@ async def test_a_tile_takes_the_layer_that_fits_it_and_with_little_data_none(
     await (await watch(mina, "Jun")).is_decoded(least=SMALL + 1)
 
 
+async def test_with_little_data_nobody_sends_a_picture_from_browser_to_browser_either(
+    party: Party, room: Links
+) -> None:
+    mina, jun = await party.person(), await party.person()
+    await mina.enter(room.guest, "Mina")
+    await jun.enter(room.guest, "Jun")
+    await (await watch(mina, "Jun")).is_decoded()
+
+    await set_low_data(mina, on=True)
+    await sends_pictures(jun, of=0)
+    await mina.hears(1)
+    await jun.sees(1)
+    # Over a new connection it still holds.
+    await jun.page.reload()
+    await jun.sees(1)
+    await mina.hears(1)
+    await sends_pictures(jun, of=0)
+    await set_low_data(mina, on=False)
+    await (await watch(mina, "Jun")).is_decoded()
+    await sends_pictures(jun, of=1)
+
+
 async def test_a_picture_on_another_page_of_a_large_grid_costs_nothing_until_it_is_turned_to(
     party: Party, moim_server: MoimServer, room: Links
 ) -> None:
@@ -140,6 +175,23 @@ async def test_a_picture_on_another_page_of_a_large_grid_costs_nothing_until_it_
         await mina.hears(1)
         await mina.page.get_by_test_id("page-before").click()
         await picture.is_decoded(most=SMALL)
+
+
+async def sends_pictures(person: Person, *, of: int) -> None:
+    """Waits until so many pictures are encoded and sent."""
+
+    async def so_many() -> bool:
+        before = await sent_frames(person)
+        await asyncio.sleep(STILL_S)
+        now = await sent_frames(person)
+        return sum(now[key] > before.get(key, 0) for key in now) == of
+
+    await until(so_many, f"{of} pictures to be sent")
+
+
+async def sent_frames(person: Person) -> dict[str, int]:
+    found: dict[str, int] = await person.page.evaluate(SENT)
+    return found
 
 
 @asynccontextmanager

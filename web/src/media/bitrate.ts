@@ -127,11 +127,19 @@ const audio = (maxBitrate_bps: number): Bounds => ({
   degradation: null,
 });
 
-/** Tells the encoder; a browser that takes only some of it (or none yet) is no error. */
-export async function applyBounds(sender: RTCRtpSender, bounds: Bounds): Promise<void> {
+/**
+ * Tells the encoder; a browser that takes only some of it (or none yet) is no error. What is not
+ * `wanted` is not encoded at all for now.
+ */
+export async function applyBounds(
+  sender: RTCRtpSender,
+  bounds: Bounds,
+  wanted: boolean,
+): Promise<void> {
   const parameters = sender.getParameters();
   const encoding = parameters.encodings[0];
   if (encoding === undefined) return; // Not negotiated yet: the caller comes back when it is.
+  encoding.active = wanted;
   encoding.maxBitrate = bounds.maxBitrate_bps;
   if (bounds.maxFramerate !== null) {
     encoding.maxFramerate = bounds.maxFramerate;

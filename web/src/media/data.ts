@@ -15,6 +15,7 @@ import {
   type Delivery,
 } from "./session";
 import { Sink, Source, STREAM_LABEL } from "./streams";
+import { WISH_TOPIC } from "./wishes";
 
 /** Both ends make these channels themselves. */
 export const CHANNEL_LABEL = "moim";
@@ -224,7 +225,6 @@ export class DataChannels implements DataPort {
 
   private received(from: string, bucket: Bucket, limit_bytes: number, data: unknown): void {
     if (typeof data !== "string" || data.length > limit_bytes || !allowed(bucket)) return;
-    if (this.silent.has(from)) return;
     let message: unknown;
     try {
       message = JSON.parse(data);
@@ -233,6 +233,8 @@ export class DataChannels implements DataPort {
     }
     if (typeof message !== "object" || message === null || !("topic" in message)) return;
     if (typeof message.topic !== "string") return;
+    // Who may not write still says what they look at.
+    if (this.silent.has(from) && message.topic !== WISH_TOPIC) return;
     const payload = "payload" in message ? message.payload : null;
     for (const receive of [...(this.receivers.get(message.topic) ?? [])]) {
       try {

@@ -29,9 +29,11 @@ import {
   type Signal,
   type SignalPort,
   type Source,
+  type TileSize,
 } from "./session";
 import { lastPlayed } from "./steady";
 import type { Ease } from "./strain";
+import { readWish, WISH_TOPIC, Wishes } from "./wishes";
 
 export interface MeshOptions {
   readonly signals: SignalPort;
@@ -64,6 +66,7 @@ export class MeshSession implements MediaSession {
       this.adaptBounds();
     },
   });
+  private readonly wishes = new Wishes((to, wish) => this.channels.send(WISH_TOPIC, wish, [to]));
   private readonly retired = new Map<string, Set<string>>();
   private readonly rebuilt_ms = new Map<string, number>();
   private readonly unwatch: () => void;
@@ -87,6 +90,7 @@ export class MeshSession implements MediaSession {
     heard: (peer) => this.signals.pending(peer.identity) === 0,
     reachable: () => this.signals.reachable,
     doubt: () => this.signals.doubt(),
+    wants: (peer, source) => this.wishes.wants(peer.identity, source),
     channelCame: (peer, channel) => {
       if (this.connections.get(peer.identity) === peer) this.channels.came(peer.identity, channel);
       else channel.close();
@@ -99,7 +103,14 @@ export class MeshSession implements MediaSession {
     this.signals = options.signals;
     this.iceServers = options.iceServers;
     this.transportPolicy = options.transportPolicy ?? "all";
-    this.channels = new DataChannels((identity) => this.tell(identity));
+    this.channels = new DataChannels((identity) => {
+      this.tell(identity);
+      this.wishes.opened(identity);
+    });
+    this.channels.on(WISH_TOPIC, (from, payload) => {
+      const spared = readWish(payload);
+      if (spared !== null) this.connections.get(from)?.spare(spared);
+    });
     this.onclose = options.onclose;
     this.signals.accepts = (from) => this.listed.has(from);
     this.signals.onsignal = (from, link, signal) => this.signalled(from, link, signal);
@@ -222,6 +233,7 @@ export class MeshSession implements MediaSession {
     if (peer !== undefined) this.disconnect(peer);
     this.signals.forget(identity);
     this.remotes.forget(identity);
+    this.wishes.forget(identity);
     this.rebuilt_ms.delete(identity);
     this.adaptBounds();
   }
@@ -346,8 +358,9 @@ export class MeshSession implements MediaSession {
     return lastPlayed(this.connections.get(identity)?.receiverOf(source) ?? undefined);
   }
 
-  show(): void {
-    // Everybody gets one picture; what fits is up to its sender.
+  /** Everybody gets one picture, or none; its size is up to its sender. */
+  show(identity: string, source: Source, size: TileSize): void {
+    this.wishes.show(identity, source, size);
   }
 
   get isSending(): boolean {

@@ -54,6 +54,8 @@ export interface PeerHost {
   /** Something is wrong with the way to this peer: perhaps with the one to the server, too. */
   doubt(): void;
   warn(peer: MeshPeer, code: string, error: unknown): void;
+  /** Whether somebody looks at this picture here. */
+  wants(peer: MeshPeer, source: Source): boolean;
   /** The other end opened a channel by its own wish. */
   channelCame(peer: MeshPeer, channel: RTCDataChannel): void;
 }
@@ -88,6 +90,8 @@ export class MeshPeer {
   private readonly arrivals = new Map<Source, Arrival>();
   private receives: Readonly<Record<string, Source>> = {};
   private bounds: ReadonlyMap<Source, Bounds> = new Map();
+  /** What the other end does not look at. */
+  private spared: ReadonlySet<Source> = new Set();
 
   private makingOffer = false;
   private ignoring = false;
@@ -213,6 +217,12 @@ export class MeshPeer {
     this.applyAllBounds();
   }
 
+  /** The other end needs these pictures no more, or not yet. */
+  spare(spared: ReadonlySet<Source>): void {
+    this.spared = spared;
+    this.applyAllBounds();
+  }
+
   private addSlot(source: Source, track: MediaStreamTrack, stream: MediaStream): Slot {
     // addTrack takes over any sender of this kind that is empty and has never sent: it could be
     // the one of a camera that was muted before its first negotiation.
@@ -233,7 +243,8 @@ export class MeshPeer {
     if (this.closed) return;
     for (const [source, slot] of this.slots) {
       const bounds = this.bounds.get(source);
-      if (slot.active && bounds !== undefined) void applyBounds(slot.sender, bounds);
+      if (!slot.active || bounds === undefined) continue;
+      void applyBounds(slot.sender, bounds, !this.spared.has(source));
     }
   }
 
@@ -464,7 +475,8 @@ export class MeshPeer {
   /** A share may stand still for long; sound and a face do not. */
   private expects(): boolean {
     return (["microphone", "camera"] as const).some(
-      (source) => this.arrivals.get(source)?.track.enabled === true,
+      (source) =>
+        this.arrivals.get(source)?.track.enabled === true && this.host.wants(this, source),
     );
   }
 
