@@ -60,20 +60,25 @@ async def _network(playwright: Playwright, network: Network) -> bool:
     return bool(line["ok"])
 
 
-async def moves(playwright: Playwright, trips: int, gap_s: float) -> bool:
+async def moves(
+    playwright: Playwright, only: str | None, trips: int, gap_s: float, rest_s: float
+) -> bool:
     """Somebody moves to and fro: {"move", "trips", "p50_ms", "p95_ms", "max_ms"}."""
     for name, (change, kind) in MOVES.items():
+        if only not in (None, name):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             async with ground(playwright, Path(folder)) as here:
                 call = await change(here, kind)
                 found = []
                 for _ in range(trips):
-                    await asyncio.sleep(REST_S)
+                    await asyncio.sleep(rest_s)
                     found.append((await call.go(gap_s)).all_ms)
         _say(
             {
                 "move": name,
                 "gap_s": gap_s,
+                "rest_s": rest_s,
                 "trips": trips,
                 "p50_ms": round(statistics.median(found)),
                 "p95_ms": round(statistics.quantiles(found, n=20, method="inclusive")[-1]),
@@ -115,17 +120,19 @@ async def _main(arguments: argparse.Namespace) -> bool:
         if arguments.impairment:
             return await impairment(playwright, arguments.seconds, arguments.burst)
         if arguments.move:
-            return await moves(playwright, arguments.trips, arguments.gap)
+            only, trips, gap_s = arguments.only, arguments.trips, arguments.gap
+            return await moves(playwright, only, trips, gap_s, arguments.rest)
         return await networks(playwright, arguments.only)
 
 
 def main() -> int:
     """Exit code 1 when a call did not come about by the way that it should take."""
     parser = argparse.ArgumentParser(prog="make nat", description=__doc__)
-    parser.add_argument("--only", choices=[network.name for network in NETWORKS])
+    parser.add_argument("--only", choices=[*(network.name for network in NETWORKS), *MOVES])
     parser.add_argument("--move", action="store_true", help="change a network in a call")
     parser.add_argument("--trips", type=int, default=20, help="how often, for each kind")
     parser.add_argument("--gap", type=float, default=0, help="seconds without any network")
+    parser.add_argument("--rest", type=float, default=REST_S, help="seconds before each change")
     parser.add_argument("--impairment", action="store_true", help="a call at each loss")
     parser.add_argument("--seconds", type=float, default=20, help="how long at each loss")
     parser.add_argument("--burst", type=float, default=1, help="packets lost in a row")
