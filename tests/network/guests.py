@@ -50,15 +50,16 @@ class Guests:
         self._browsers: list[Browser] = []
         self.parties: list[Party] = []
 
-    async def person(self, machine: Namespace) -> Person:
-        """Somebody at a machine, with a page that shows nothing yet."""
+    async def person(self, machine: Namespace, **options: Any) -> Person:
+        """Somebody at a machine, with a page that shows nothing yet; `options` as `Party` takes
+        them."""
         browser = await chromium.launch(
             self._playwright, *self._arguments, executable=self._wrapper(machine)
         )
         self._browsers.append(browser)
         party = Party(browser, self._origin)
         self.parties.append(party)
-        return await party.person()
+        return await party.person(**options)
 
     async def close(self) -> None:
         """End all browsers, whatever they show."""

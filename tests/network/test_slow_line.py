@@ -1,0 +1,46 @@
+"""A line that gets too slow for a picture in the middle of a call, and well again."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Playwright, expect
+
+from tests.browser.test_subscribing import CAMERA, LARGE, watch
+from tests.browser.words import said
+from tests.network.calls import ground
+from tests.network.guests import enter_timed
+from tests.network.impairment import PERFECT, Conditions
+from tests.network.routers import Kind
+
+pytestmark = pytest.mark.network
+
+# Room for the sound and for a third of the picture.
+SLOW = Conditions(rate_bps=120_000, delay_ms=10)
+STEPPED = 0.7  # one step is a picture of two thirds the width
+SAID_MS, BACK_MS = 45_000, 120_000
+
+
+async def test_a_slow_line_is_said_and_carries_a_smaller_picture_until_it_is_well_again(
+    driver: Playwright, tmp_path: Path
+) -> None:
+    async with ground(driver, tmp_path) as here:
+        machine, cable = here.world.person_on_bad_cable(here.world.home(Kind.PORT_RESTRICTED), 1)
+        mina = await here.guests.person(here.world.person(here.world.home(Kind.PORT_RESTRICTED)))
+        await mina.open(here.room.guest)
+        await mina.join("Mina")
+        jun = await here.guests.person(machine, camera=CAMERA)
+        await enter_timed(jun, here.room.guest, "Jun")
+        picture = await watch(mina, "Jun")
+        await picture.is_decoded()
+        chip = jun.page.get_by_test_id("strain")
+        await expect(chip).to_have_count(0)
+
+        cable.become(SLOW, seed=2)
+        await expect(chip).to_have_text(said("strain_link"), timeout=SAID_MS)
+        await picture.is_decoded(most=LARGE * STEPPED)
+
+        cable.become(PERFECT, seed=3)
+        await expect(chip).to_have_count(0, timeout=BACK_MS)
+        # An encoder grows back to the whole by itself, step by step.
+        await picture.is_decoded(least=LARGE * STEPPED + 1)
+        here.check_troubles()
