@@ -97,5 +97,6 @@ function strained({ flows, most_bps }: Camera): Strained | null {
   const given_bps = flows.reduce((sum, flow) => sum + (flow.target_bps ?? flow.bitrate_bps), 0);
   const taken_bps = flows.reduce((sum, { bitrate_bps }) => sum + bitrate_bps, 0);
   const short = given_bps < Math.min(THIN_BPS, MOST * (most_bps ?? Infinity));
-  return short && taken_bps >= ALL * given_bps ? "link" : null;
+  // What nobody looks at is not sent at all, and strains nothing.
+  return short && taken_bps > 0 && taken_bps >= ALL * given_bps ? "link" : null;
 }

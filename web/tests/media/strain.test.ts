@@ -97,6 +97,11 @@ describe("strain", () => {
     expect(calls.pass(16, well)).toEqual(["16: 0 -"]);
   });
 
+  test("a picture that is not sent, since nobody looks at it, says nothing of the line", () => {
+    const asleep = { ...THIN, bitrate_bps: 0, target_bps: 0 };
+    expect(new Calls().pass(30, asleep)).toEqual([]);
+  });
+
   test("a bound that we set ourselves is no slow line: what it costs does not keep itself up", () => {
     // A full mesh beside a shared screen: so much for each, and of that a part after a step down.
     const bounds = [120_000, 60_000, 60_000];
