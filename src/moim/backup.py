@@ -14,6 +14,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -129,7 +130,7 @@ async def read(database: Database, data_dir: Path, source: Path) -> int:
                     rows += await _read_table(connection, archive, member)
         for member in _members(archive):
             if member.name == KEY or member.name.partition("/")[0] in FOLDERS:
-                archive.extract(member, data_dir, filter="data")
+                _put(archive, member, data_dir)
     await bring_up_to_date(database)
     return rows
 
@@ -152,6 +153,21 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         if not member.isfile() or not inside:
             raise BackupError(f"{member.name!r} is nothing that a backup holds")
         yield member
+
+
+def _put(archive: tarfile.TarFile, member: tarfile.TarInfo, data_dir: Path) -> None:
+    """Not `TarFile.extract`, whose `filter` Python has since 3.11.4 alone: Debian's is 3.11.2."""
+    content = archive.extractfile(member)
+    if content is None:
+        raise BackupError(f"{member.name!r} is nothing that a backup holds")
+    path = data_dir / member.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb", opener=_private) as file:
+        shutil.copyfileobj(content, file)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 async def _read_table(

@@ -64,6 +64,7 @@ async def test_everything_is_there_again_in_either_database(
         assert [one.text for one in found] == ["다음주정기회의 17"]
         assert (new_folder / "images" / TEA / "F_1").read_bytes() == b"\x89PNG"
         assert (new_folder / "secret.key").read_text() == "k" * 64
+        assert (new_folder / "secret.key").stat().st_mode & 0o077 == 0
         with pytest.raises(backup.BackupError, match="rooms already"):
             await backup.read(new, new_folder, written)
     finally:
