@@ -7,7 +7,8 @@ for each scenario and server (a median over the rounds), and with `--each` one f
     cpu_s_per_million      the server's processor seconds for a million packets that subscribers
                            decrypted, knew as the publisher's, and had not had before
     user, system           the same, in the program and in the kernel
-    rss_kb_per_subscriber  what the server grew by, over the subscribers; rss_kb is all it had
+    rss_kb_per_subscriber  what the server grew by, over the subscribers; where all publish too,
+                           from the first one's coming on, over the others; rss_kb is all it had
     latency_p50_ms, …      from the publisher's to the subscribers' packet, one way
     join_p95_ms            from the first byte of signalling to the first key frame
     lost                   packets that never came, also not again; lost_at_generator were dropped

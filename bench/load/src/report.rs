@@ -24,8 +24,11 @@ pub struct Figures {
     pub begin: Mark,
     /// And ended.
     pub end: Mark,
-    /// The server's memory before the first subscriber joined.
-    pub idle_kb: u64,
+    /// The server's memory before the first subscriber joined; where all publish too, with the
+    /// first of them there, who brings in what all share.
+    pub before_kb: u64,
+    /// Those who joined since.
+    pub newcomers: usize,
     /// And with everybody there.
     pub resident_kb: u64,
     /// Datagrams that were dropped at our own sockets.
@@ -86,7 +89,8 @@ pub fn report(crowd: &mut Crowd, figures: &Figures, settings: &Settings) -> Valu
         "user": round(cpu_s * share / million, 3),
         "system": round(cpu_s * (1.0 - share) / million, 3),
         "rss_kb_per_subscriber":
-            figures.resident_kb.saturating_sub(figures.idle_kb) / count.max(1) as u64,
+            figures.resident_kb.saturating_sub(figures.before_kb)
+                / figures.newcomers.max(1) as u64,
         "rss_kb": figures.resident_kb,
         "latency_p50_ms": percentile(&mut latency, 0.50),
         "latency_p99_ms": percentile(&mut latency, 0.99),

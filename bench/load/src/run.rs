@@ -66,11 +66,15 @@ pub fn run(
     settings: &Settings,
 ) -> Result<Value, Box<dyn Error>> {
     let pid = settings.pid;
-    let mut idle_kb = resident_kb(pid)?;
     let mut crowd = Crowd::new(server)?;
+    let mut first_kb = 0;
     for plans in &scenario.publishers {
         crowd.join(plans.clone(), scenario.shown, scenario.mutual);
         crowd.run(scenario.pace)?;
+        if crowd.clients.len() == 1 {
+            crowd.until(JOIN_LIMIT, |crowd| crowd.clients.iter().all(|one| one.publishing))?;
+            first_kb = resident_kb(pid)?;
+        }
     }
     let publishers = crowd.clients.len();
     let all_publish =
@@ -82,8 +86,8 @@ pub fn run(
     }
     if !scenario.mutual {
         crowd.run(SETTLE)?;
-        idle_kb = resident_kb(pid)?;
     }
+    let before_kb = if scenario.mutual { first_kb } else { resident_kb(pid)? };
     let mut begin = Mark::now(&crowd, pid)?;
     crowd.measuring = scenario.storm;
     for _ in 0..scenario.subscribers {
@@ -91,6 +95,7 @@ pub fn run(
         crowd.run(scenario.pace)?;
     }
     let receivers = if scenario.mutual { 0..publishers } else { publishers..crowd.clients.len() };
+    let newcomers = receivers.len() - usize::from(scenario.mutual);
     let tracks = scenario.tracks;
     let complete = |crowd: &mut Crowd| {
         let mut clients = crowd.clients[receivers.clone()].iter();
@@ -114,7 +119,8 @@ pub fn run(
         tracks,
         begin,
         end,
-        idle_kb,
+        before_kb,
+        newcomers,
         resident_kb: resident,
         dropped_here: dropped_at(&crowd.ports()),
     };
