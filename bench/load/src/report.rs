@@ -51,7 +51,6 @@ pub fn report(crowd: &mut Crowd, figures: &Figures, settings: &Settings) -> Valu
     let mut joins: Vec<u32> = Vec::new();
     let (mut lost, mut duplicates, mut failed) = (0, 0, 0);
     let mut errors: Vec<String> = Vec::new();
-    let count = receivers.len();
     for client in receivers {
         latency.append(&mut client.ledger.latency_us);
         lost += client.ledger.lost(begin.at, end.at);
