@@ -134,6 +134,7 @@ async def test_who_is_there_is_shown_muted_and_let_do_what_they_may(sfu: Sfu) ->
 
         await comes(ann_knows, "Ann to hear that she is muted")
 
+        await _says(ann, "before", bob, [b"before"])
         less = Entry("ann", "Anna", (Source.MICROPHONE,), data=False, attributes={"moim.hand": "1"})
         await sfu.plane.update("tea", less)
         await comes(lambda: sfu.shows(microphone.but(muted=True)), "Ann's picture to be ended")
@@ -154,16 +155,23 @@ async def test_who_is_there_is_shown_muted_and_let_do_what_they_may(sfu: Sfu) ->
 
         await comes(lambda: ann_may_write(False), "Ann to hear that she may not write")
         await ann.room.local_participant.publish_data("no", topic="words")
+        # What Bob says comes to the server after it: by then it was refused.
+        await _says(bob, "now", ann, [b"now"])
         await sfu.plane.update("tea", ANN)
         await comes(lambda: ann_may_write(True), "Ann to hear that she may write")
-        await ann.room.local_participant.publish_data("yes", topic="words")
-
-        async def bob_has_read() -> bool:
-            return [packet.data for packet in bob.data] == [b"yes"]
-
-        await comes(bob_has_read, "Bob to read what Ann may write alone")
+        await _says(ann, "yes", bob, [b"before", b"yes"])
         await ann.show(SPLIT)
         await comes(lambda: sfu.shows(camera, microphone.but(muted=True)), "Ann's picture again")
+
+
+async def _says(somebody: Person, word: str, other: Person, read: list[bytes]) -> None:
+    """Says a word, and waits until the other one has read these and no more."""
+    await somebody.room.local_participant.publish_data(word, topic="words")
+
+    async def has_read() -> bool:
+        return [packet.data for packet in other.data] == read
+
+    await comes(has_read, f"{read} to be all that was read")
 
 
 async def test_who_is_put_out_is_gone_and_comes_back_by_a_new_token(sfu: Sfu) -> None:
