@@ -87,10 +87,7 @@ export class MeshPeer {
   private readonly reach: Reach;
   private readonly reports: Reports;
   private readonly tally: Tally;
-  private readonly telling = new Telling((candidate) => {
-    this.tally.candidate("sent", candidate?.candidate);
-    this.host.signal(this, { kind: "candidate", data: candidate?.toJSON() ?? null });
-  });
+  private readonly telling = new Telling();
   private readonly slots = new Map<Source, Slot>();
   private readonly arrivals = new Map<Source, Arrival>();
   private receives: Readonly<Record<string, Source>> = {};
@@ -264,7 +261,9 @@ export class MeshPeer {
     pc.onicecandidate = ({ candidate }) => {
       this.gathered = true;
       if (candidate?.candidate === "") return; // Firefox's end of one generation; null follows.
-      this.telling.gathered(candidate);
+      if (candidate && !this.telling.isWorth(candidate)) return;
+      this.tally.candidate("sent", candidate?.candidate);
+      this.host.signal(this, { kind: "candidate", data: candidate?.toJSON() ?? null });
     };
     pc.ondatachannel = ({ channel }) => this.host.channelCame(this, channel);
     pc.ontrack = ({ track }) => {
@@ -357,7 +356,6 @@ export class MeshPeer {
     if (pc.signalingState === "have-local-offer" && data.type === "offer") this.gathered = false;
     if (data.type === "offer" && restartsIce(pc.currentRemoteDescription?.sdp, data.sdp)) {
       this.recovery.onRemoteRestart();
-      if (this.path?.direct === false) this.telling.relayFirst();
     }
     try {
       await pc.setRemoteDescription({ type: data.type, sdp: askForOpusDtx(data.sdp) });
@@ -399,7 +397,6 @@ export class MeshPeer {
     this.candidates += 1;
     if (this.candidates > CANDIDATE_LIMIT) return;
     this.tally.candidate("received", data?.candidate);
-    this.telling.heard(data?.candidate ?? "");
     try {
       await this.pc.addIceCandidate(data ?? undefined);
     } catch (error) {
@@ -534,7 +531,6 @@ export class MeshPeer {
     clearTimeout(this.gathering);
     this.recovery.close();
     this.reach.close();
-    this.telling.close();
     this.reports.close();
     const { pc } = this;
     pc.onnegotiationneeded = pc.onicecandidate = pc.ontrack = pc.onconnectionstatechange = null;

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { Telling, type Gathered } from "../../src/media/candidates";
 
 const relay = (relayProtocol: "udp" | "tcp" | "tls", more: Partial<Gathered> = {}): Gathered => ({
@@ -9,29 +9,11 @@ const relay = (relayProtocol: "udp" | "tcp" | "tls", more: Partial<Gathered> = {
   usernameFragment: "a",
   ...more,
 });
-const direct = (type: "host" | "srflx", usernameFragment = "a"): Gathered => ({
-  type,
-  address: "192.168.0.2",
-  usernameFragment,
-});
-
-let told: (Gathered | null)[];
-let telling: Telling<Gathered>;
-
-/** Whether it is told at once. */
-const isTold = (candidate: Gathered): boolean => {
-  telling.gathered(candidate);
-  return told.at(-1) === candidate;
-};
+let telling: Telling;
+const isTold = (candidate: Gathered): boolean => telling.isWorth(candidate);
 
 beforeEach(() => {
-  vi.useFakeTimers();
-  told = [];
-  telling = new Telling((candidate) => told.push(candidate));
-});
-afterEach(() => {
-  telling.close();
-  vi.useRealTimers();
+  telling = new Telling();
 });
 
 describe("of one relay's addresses", () => {
@@ -58,41 +40,7 @@ describe("of one relay's addresses", () => {
     for (let n = 0; n < 3; n += 1) {
       expect(isTold(relay("udp", { relayProtocol: null }))).toBe(true);
       expect(isTold(relay("udp", { url: null }))).toBe(true);
-      expect(isTold(direct("host"))).toBe(true);
+      expect(isTold(relay("udp", { type: "host", relayProtocol: null }))).toBe(true);
     }
-  });
-});
-
-describe("where a relay was needed and the other end moves", () => {
-  test("direct ways are told when the other end has had time for the relay", () => {
-    telling.relayFirst();
-    expect(isTold(direct("host"))).toBe(false);
-    expect(isTold(relay("udp"))).toBe(true);
-    telling.gathered(null);
-    vi.advanceTimersByTime(1_000);
-    telling.heard("");
-    telling.heard("candidate:1 1 tcp 1518214911 192.168.0.9 9 typ host tcptype active");
-    vi.advanceTimersByTime(1_000);
-    telling.heard("candidate:2 1 udp 2122260223 192.168.0.9 50000 typ host");
-    vi.advanceTimersByTime(499);
-    expect(told).toHaveLength(1);
-    vi.advanceTimersByTime(1);
-    expect(told.slice(1)).toEqual([direct("host"), null]);
-    expect(isTold(direct("srflx"))).toBe(true);
-  });
-
-  test("they are told in the end also where the other end has none", () => {
-    telling.relayFirst();
-    telling.gathered(direct("host"));
-    vi.advanceTimersByTime(3_500);
-    expect(told).toEqual([direct("host")]);
-  });
-
-  test("nothing is told of a connection that is gone", () => {
-    telling.relayFirst();
-    telling.gathered(direct("host"));
-    telling.close();
-    vi.advanceTimersByTime(5_000);
-    expect(told).toEqual([]);
   });
 });
