@@ -22,6 +22,7 @@ import {
 import { easeLayers, mostOf } from "./bitrate";
 import { DataChannels } from "./data";
 import { Emitter, type Handler } from "./events";
+import { Hiding } from "./hiding";
 import { Locals, type Local } from "./locals";
 import { Tally } from "./negotiation";
 import { pathOf, type Stat } from "./path";
@@ -73,8 +74,6 @@ const SHARE: Record<ShareMode, { maxBitrate: number; maxFramerate: number }> = {
 };
 /** An SFU holds what a slow reader has not taken, and puts out whom it would hold too much for. */
 const WINDOW_BYTES = 1024 * 1024;
-/** A tile that only changes its place is not worth a pause. */
-const HIDE_MS = 1_000;
 /** While a window is being resized, not every pixel is worth a word. */
 const STEP_PX = 32;
 
@@ -99,7 +98,7 @@ export class SfuSession implements MediaSession {
   });
   private readonly published = new Map<Source, LocalTrackPublication>();
   private readonly sizes = new Map<string, TileSize>();
-  private readonly hiding = new Map<string, ReturnType<typeof setTimeout>>();
+  private readonly hiding = new Hiding();
   private readonly self: string;
   private iceServers: readonly RTCIceServer[];
   private readonly transportPolicy: RTCIceTransportPolicy;
@@ -475,14 +474,11 @@ export class SfuSession implements MediaSession {
     const key = `${identity} ${source}`;
     const size = this.sizes.get(key);
     if (size === undefined || kindOf(source) !== "video") return;
-    clearTimeout(this.hiding.get(key));
     if (size === "hidden") {
-      this.hiding.set(
-        key,
-        setTimeout(() => publication.setEnabled(false), HIDE_MS),
-      );
+      this.hiding.hide(key, () => publication.setEnabled(false));
       return;
     }
+    this.hiding.seen(key);
     publication.setEnabled(true);
     const step = STEP_PX * (source === "camera" ? 1 + this.eased : 1);
     publication.setVideoDimensions({
@@ -588,7 +584,7 @@ export class SfuSession implements MediaSession {
     if (this.closed) return;
     this.closed = true;
     this.line.close();
-    for (const timer of this.hiding.values()) clearTimeout(timer);
+    this.hiding.close();
     for (const identity of [...this.listed.keys()]) this.forget(identity);
     this.locals.clear(options.keepTracks === true);
     this.emitter.clear();

@@ -4,30 +4,25 @@
  *
  * A track stays as it is, only nothing comes: looked at again, it goes on without a negotiation.
  */
-import { isSource, kindOf, type Source, type TileSize } from "./session";
+import { Hiding } from "./hiding";
+import { isSource, kindOf, SOURCES, type Source, type TileSize } from "./session";
 
 /** Of the messages on the data channel: `{spare: [source, ...]}`, all that is not needed. */
 export const WISH_TOPIC = "wish";
-/** A tile that only changes its place is not worth a pause. */
-const HIDE_MS = 1_000;
 
 export class Wishes {
   private readonly spared = new Map<string, Set<Source>>();
-  private readonly hiding = new Map<string, ReturnType<typeof setTimeout>>();
+  private readonly hiding = new Hiding();
 
   constructor(private readonly say: (to: string, wish: { spare: readonly Source[] }) => void) {}
 
   show(identity: string, source: Source, size: TileSize): void {
     if (kindOf(source) !== "video") return;
     const key = `${identity} ${source}`;
-    clearTimeout(this.hiding.get(key));
-    this.hiding.delete(key);
-    if (size !== "hidden") this.set(identity, source, false);
+    if (size === "hidden") this.hiding.hide(key, () => this.set(identity, source, true));
     else {
-      this.hiding.set(
-        key,
-        setTimeout(() => this.set(identity, source, true), HIDE_MS),
-      );
+      this.hiding.seen(key);
+      this.set(identity, source, false);
     }
   }
 
@@ -42,11 +37,7 @@ export class Wishes {
 
   forget(identity: string): void {
     this.spared.delete(identity);
-    for (const [key, timer] of this.hiding) {
-      if (!key.startsWith(`${identity} `)) continue;
-      clearTimeout(timer);
-      this.hiding.delete(key);
-    }
+    for (const source of SOURCES) this.hiding.seen(`${identity} ${source}`);
   }
 
   private set(identity: string, source: Source, spare: boolean): void {
