@@ -6,14 +6,10 @@ from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.ids import Identity, Role
 
 
-async def approach(site: Site, slug: str, identity: Identity) -> tuple[RoomCard, Role]:
-    """The room, and what somebody may do there.
-
-    Raises: `room_unknown`, `room_full` for guests without a seat in it.
-    """
-    room = await site.rooms.find(slug)
-    role = await site.rooms.role(slug, identity)
+async def approach(site: Site, room: RoomCard, identity: Identity) -> Role:
+    """What somebody may do in a room. Raises: `room_full` for guests without a seat in it."""
+    role = await site.rooms.role(room.slug, identity)
     # a host always gets in, and an empty seat is not needed for one's own
-    if room.full and role is not Role.HOST and not await site.rooms.is_seated(slug, identity):
+    if room.full and role is not Role.HOST and not await site.rooms.is_seated(room.slug, identity):
         raise Refused(ErrorCode.ROOM_FULL)
-    return room, role
+    return role

@@ -32,7 +32,7 @@ async def bytes_down(request: Request, site: Site) -> Response:
     Raises: `room_unknown`, `room_full`, `identity_missing`, `identity_invalid`, `rate_limited`.
     """
     identity = await site.caller(request)
-    await approach(site, request.path_params["slug"], identity)
+    await approach(site, await site.rooms.find(request.path_params["slug"]), identity)
     site.rates.lines.take(f"a:{address_of(request)}")
     headers = {**HEADERS, "content-length": str(DOWN_BYTES)}
     return StreamingResponse(_noise(), media_type="application/octet-stream", headers=headers)
@@ -49,7 +49,7 @@ async def bytes_up(request: Request, site: Site) -> Response:
     Raises: `frame_too_large`, and what `bytes_down` and `guard_resource` raise.
     """
     identity = await site.guard_resource(request)
-    await approach(site, request.path_params["slug"], identity)
+    await approach(site, await site.rooms.find(request.path_params["slug"]), identity)
     site.rates.lines.take(f"a:{address_of(request)}")
     seen = 0
     try:
@@ -69,10 +69,10 @@ async def sfu_trial(request: Request, site: Site) -> Response:
     Raises: `sfu_missing`, and what `bytes_down` and `guard_resource` raise; Unavailable.
     """
     identity = await site.guard_resource(request)
-    slug: str = request.path_params["slug"]
-    await approach(site, slug, identity)
+    room = await site.rooms.find(request.path_params["slug"])
+    await approach(site, room, identity)
     site.rates.trials.take(f"a:{address_of(request)}")
-    access = await site.rooms.sfu_trial(slug)
+    access = await site.rooms.sfu_trial(room.slug)
     return JSONResponse(asdict(access), headers={"cache-control": "no-store"})
 
 

@@ -22,9 +22,9 @@ NOINDEX = {"x-robots-tag": "noindex, nofollow"}
 async def room_page(request: Request, site: Site) -> Response:
     """GET /r/{slug}. Raises: `room_unknown`, `room_full` for guests without a seat in it."""
     slug: str = request.path_params["slug"]
-    await site.rooms.find(slug)  # one that is not there makes nobody an identity
+    room = await site.rooms.find(slug)
     identity = await site.reader(request)
-    room, role = await approach(site, slug, identity)
+    role = await approach(site, room, identity)
     made = carried_links(request, site, slug)
     page = site.pages.render(
         request,
