@@ -65,6 +65,18 @@ async def those_on(server: MoimServer, slug: str) -> set[str]:
         return {one.identity for one in found.participants}
 
 
+async def they_meet(ann: Person, bob: Person) -> None:
+    """Both show a picture, and see each other's."""
+    await ann.show(DARK)
+    await bob.show(SPLIT)
+    await they_see_each_other(ann, bob)
+
+
+async def they_see_each_other(ann: Person, bob: Person) -> None:
+    await ann.sees("bob", SPLIT)
+    await bob.sees("ann", DARK)
+
+
 async def test_clients_that_come_by_different_servers_see_and_hear_each_other(
     deployment: Deployment,
 ) -> None:
@@ -73,12 +85,9 @@ async def test_clients_that_come_by_different_servers_see_and_hear_each_other(
     async with people("ann", "bob") as (ann, bob):
         await visit(ann, first.url, slug)
         await visit(bob, second.url, slug)
-        await ann.show(DARK)
-        await bob.show(SPLIT)
+        await they_meet(ann, bob)
         await ann.hum(440)
         await bob.hum(660)
-        await ann.sees("bob", SPLIT)
-        await bob.sees("ann", DARK)
         await ann.hears("bob", 660)
         await bob.hears("ann", 440)
         assert await those_on(first, slug) == {"ann", "bob"}, "where the first one came"
@@ -117,8 +126,7 @@ async def they_meet_again(ann: Person, bob: Person, patience_s: float = BACK_S) 
     ann.seen.clear()
     bob.seen.clear()
     async with asyncio.timeout(patience_s):
-        await ann.sees("bob", SPLIT)
-        await bob.sees("ann", DARK)
+        await they_see_each_other(ann, bob)
 
 
 async def test_livekit_clients_of_a_server_that_is_stopped_meet_again_on_the_other(
@@ -128,10 +136,7 @@ async def test_livekit_clients_of_a_server_that_is_stopped_meet_again_on_the_oth
     async with people("ann", "bob") as (ann, bob):
         for person in (ann, bob):
             await visit(person, deployment.proxy.origin, slug)
-        await ann.show(DARK)
-        await bob.show(SPLIT)
-        await ann.sees("bob", SPLIT)
-        await bob.sees("ann", DARK)
+        await they_meet(ann, bob)
         there = [one for one in deployment.servers if await those_on(one, slug)]
         assert len(there) == 1
         assert await there[0].stop(STOPS_S) == 0
@@ -146,10 +151,7 @@ async def test_a_server_that_wakes_closes_the_calls_that_another_has_taken_over(
     async with people("ann", "bob") as (ann, bob):
         await visit(ann, first.url, slug)
         await visit(bob, second.url, slug)
-        await ann.show(DARK)
-        await bob.show(SPLIT)
-        await ann.sees("bob", SPLIT)
-        await bob.sees("ann", DARK)
+        await they_meet(ann, bob)
         first.pause()
         await until(lambda: "sfu_room_taken" in second.said(), "it is taken over", PATIENCE_S)
         first.resume()

@@ -30,8 +30,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 class Embedded:
     """The example's server as its README starts it."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
-        self._settings = dict(settings or {})
+    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+        self._settings = settings
         self.port = free_port()
         self.origin = f"http://localhost:{self.port}"
         self._folder = folder
@@ -77,8 +77,10 @@ class Embedded:
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Embedded]:
-    server = Embedded(tmp_path_factory.mktemp("embedded"))
+async def server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[Embedded]:
+    server = Embedded(tmp_path_factory.mktemp("embedded"), getattr(request, "param", {}))
     try:
         await server.start()
         yield server
@@ -183,80 +185,60 @@ needs_engine = pytest.mark.skipif(
 
 
 @needs_engine
+@pytest.mark.parametrize(
+    "server", [{"MOIM_MESH_MOST": "1", "MOIM_SFU_UDP_PORT": "0"}], indirect=True
+)
 async def test_a_call_on_the_sfu_comes_back_to_the_mesh_for_a_page_that_knows_no_other(
-    tmp_path: Path,
+    server: Embedded, guests: Party
 ) -> None:
-    server = Embedded(tmp_path, {"MOIM_MESH_MOST": "1", "MOIM_SFU_UDP_PORT": "0"})
-    try:
-        await server.start()
-        async with async_playwright() as playwright:
-            browser = await launch(playwright)
-            party = Party(browser, server.origin)
-            party.troubles.allow(r"Failed to load resource: .*404.*favicon")
-            slug = await server.room()
-            mina, jun, old = [await party.person() for _ in range(3)]
-            for person, name in ((mina, "Mina"), (jun, "Jun")):
-                await person.enter(f"{server.origin}/meet/r/{slug}", name)
-            for person in (mina, jun):
-                await is_on(person, "sfu")
-            await asyncio.gather(mina.sees(), jun.sees())
-            await join(old, server, slug, "Sora")
-            for person in (mina, jun):
-                await is_on(person, "mesh")
-            for person in (mina, jun, old):
-                await person.sees(2)
-                await person.hears(2)
-            await party.close()
-            await browser.close()
-            party.troubles.check()
-    finally:
-        await server.kill()
+    slug = await server.room()
+    mina, jun, old = [await guests.person() for _ in range(3)]
+    for person, name in ((mina, "Mina"), (jun, "Jun")):
+        await person.enter(f"{server.origin}/meet/r/{slug}", name)
+    for person in (mina, jun):
+        await is_on(person, "sfu")
+    await asyncio.gather(mina.sees(), jun.sees())
+    await join(old, server, slug, "Sora")
+    for person in (mina, jun):
+        await is_on(person, "mesh")
+    for person in (mina, jun, old):
+        await person.sees(2)
+        await person.hears(2)
 
 
 @needs_engine
-async def test_hosts_are_told_whose_program_hears_nobody_and_what_to_do(tmp_path: Path) -> None:
-    server = Embedded(tmp_path, {"MOIM_SFU_UDP_PORT": "0"})
-    try:
-        await server.start()
-        async with async_playwright() as playwright:
-            browser = await launch(playwright)
-            party = Party(browser, server.origin)
-            party.troubles.allow(r"Failed to load resource: .*404.*favicon")
-            room = await server.links()
-            mina, jun = await party.person(locale="ko-KR"), await party.person(devices=())
-            old = await party.person()
-            await become_host(mina, room)
-            await mina.turn_on_devices()
-            await mina.join("Mina")
-            # With this choice of hers nobody goes back to the mesh for anybody's sake.
-            await choose(mina, "sfu")
-            await jun.open(room.guest)
-            await jun.join("Jun")
-            await join(old, server, room.slug, "Sora")
+@pytest.mark.parametrize("server", [{"MOIM_SFU_UDP_PORT": "0"}], indirect=True)
+async def test_hosts_are_told_whose_program_hears_nobody_and_what_to_do(
+    server: Embedded, guests: Party
+) -> None:
+    room = await server.links()
+    mina, jun = await guests.person(locale="ko-KR"), await guests.person(devices=())
+    old = await guests.person()
+    await become_host(mina, room)
+    await mina.turn_on_devices()
+    await mina.join("Mina")
+    # With this choice of hers nobody goes back to the mesh for anybody's sake.
+    await choose(mina, "sfu")
+    await jun.open(room.guest)
+    await jun.join("Jun")
+    await join(old, server, room.slug, "Sora")
 
-            told = mina.page.get_by_test_id("notice")
-            words = said("plane_left_out", "ko", name="Sora")
-            await expect(told.filter(has_text=words)).to_be_visible()
-            await mina.page.get_by_test_id("people-button").click()
-            row = mina.page.get_by_test_id("person").filter(has_text="Sora")
-            await expect(row.get_by_test_id("left-out")).to_have_text(said("people_left_out", "ko"))
-            # Guests see her in their list of people, and are not asked to do anything.
-            await expect(jun.tile("Sora")).to_be_visible()
-            guests_words = said("plane_left_out", name="Sora")
-            await expect(
-                jun.page.get_by_test_id("notice").filter(has_text=guests_words)
-            ).to_have_count(0)
+    told = mina.page.get_by_test_id("notice")
+    words = said("plane_left_out", "ko", name="Sora")
+    await expect(told.filter(has_text=words)).to_be_visible()
+    await mina.page.get_by_test_id("people-button").click()
+    row = mina.page.get_by_test_id("person").filter(has_text="Sora")
+    await expect(row.get_by_test_id("left-out")).to_have_text(said("people_left_out", "ko"))
+    # Guests see her in their list of people, and are not asked to do anything.
+    await expect(jun.tile("Sora")).to_be_visible()
+    guests_words = said("plane_left_out", name="Sora")
+    await expect(jun.page.get_by_test_id("notice").filter(has_text=guests_words)).to_have_count(0)
 
-            # What the words advise helps.
-            await choose(mina, "mesh")
-            await old.sees(1)
-            await old.hears(1)
-            await mina.sees(1)
-            await mina.page.get_by_test_id("people-button").click()
-            await expect(row).to_be_visible()
-            await expect(row.get_by_test_id("left-out")).to_have_count(0)
-            await party.close()
-            await browser.close()
-            party.troubles.check()
-    finally:
-        await server.kill()
+    # What the words advise helps.
+    await choose(mina, "mesh")
+    await old.sees(1)
+    await old.hears(1)
+    await mina.sees(1)
+    await mina.page.get_by_test_id("people-button").click()
+    await expect(row).to_be_visible()
+    await expect(row.get_by_test_id("left-out")).to_have_count(0)

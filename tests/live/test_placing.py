@@ -126,13 +126,20 @@ async def test_a_dead_servers_room_is_taken_and_its_meeting_is_told(
     assert (await second.placing.place(ROOM)).url == second.url
 
 
-async def test_a_killed_servers_room_is_taken_as_soon_as_it_has_been_quiet_for_a_moment(
-    deployment: Deployment,
-) -> None:
+async def one_is_killed(deployment: Deployment) -> Server:
+    """It has a room, nobody listens there any more, and it has been quiet for a moment: gives the
+    other one."""
     first, second = deployment.servers
     second.closed.add("http://n_first")
     await first.placing.place(ROOM)
     await deployment.passes(QUIET_S, second)
+    return second
+
+
+async def test_a_killed_servers_room_is_taken_as_soon_as_it_has_been_quiet_for_a_moment(
+    deployment: Deployment,
+) -> None:
+    second = await one_is_killed(deployment)
     assert second.followed == [], "it may be a word that is late"
     await deployment.passes(0.5, second)
     await until(lambda: second.followed == [ROOM], "the meeting is told")
@@ -142,10 +149,7 @@ async def test_a_killed_servers_room_is_taken_as_soon_as_it_has_been_quiet_for_a
 async def test_who_asks_for_the_way_to_a_killed_server_has_its_room_taken(
     deployment: Deployment,
 ) -> None:
-    first, second = deployment.servers
-    second.closed.add("http://n_first")
-    await first.placing.place(ROOM)
-    await deployment.passes(QUIET_S, second)
+    second = await one_is_killed(deployment)
     await deployment.passes(0.1)
     assert (await second.placing.place(ROOM)).url == second.url
 
