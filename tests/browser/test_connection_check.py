@@ -26,6 +26,7 @@ from tests.browser.troubles import SERVER_AWAY
 from tests.browser.visiting import WITH_SFU
 from tests.browser.words import said
 
+LOOKS = "**/static/app/assets/looks-*.js"
 MADE = "() => testPeers.length"
 CLOSED = "() => testPeers.every((one) => one.signalingState === 'closed')"
 SLOW_MS = 30_000
@@ -134,6 +135,20 @@ async def test_a_router_that_keeps_its_port_works_well(shy: Browser, tmp_path: P
             re.compile(r"127\.0\.0\.1:\d+|\[::1\]:\d+")
         )
         assert await page.evaluate(CLOSED)
+
+
+async def test_who_has_no_network_at_all_is_told_so_and_checks_again(
+    shy: Browser, tmp_path: Path
+) -> None:
+    gone = r"net::ERR_FAILED|Failed to fetch dynamically imported"
+    async with before_the_door(shy, tmp_path, {}, allow=(gone,)) as page:
+        await page.route(LOOKS, lambda route: route.abort())
+        await press(page)
+        await is_found(page, "server", "bad", said("check_server_away"))
+        assert await verdict(page) == "bad"
+        await page.unroute(LOOKS)
+        await page.get_by_test_id("check-again").click()
+        await is_found(page, "server", "ok", said("check_server_ok"))
 
 
 @pytest.mark.parametrize("relay", [False, True])

@@ -1,6 +1,12 @@
 import * as m from "../paraglide/messages.js";
-import { NAMES, verdict, type Check, type State } from "./check.ts";
+import { NAMES, verdict, type Check, type CheckName, type State } from "./check.ts";
 import type { Viewpoint } from "./looks.ts";
+
+/** What looks at everything could not be loaded: that says of the server how it is. */
+const unreached = (name: CheckName): Check =>
+  name === "server"
+    ? { name, state: "bad", words: m.check_server_away() }
+    : { name, state: "none", words: m.check_later() };
 
 /** The checks as the screen shows them: none before they were asked for. */
 export class Checks {
@@ -12,9 +18,13 @@ export class Checks {
     this.stop();
     const looking = (this.#looking = new AbortController());
     this.list = NAMES.map((name) => ({ name, state: "running", words: m.network_looking() }));
-    const { lookAtAll } = await import("./looks.ts");
+    const part = await import("./looks.ts").catch(() => null);
     if (looking.signal.aborted) return;
-    await lookAtAll(
+    if (part === null) {
+      this.list = NAMES.map(unreached);
+      return;
+    }
+    await part.lookAtAll(
       from,
       (name, finding) => {
         if (looking.signal.aborted) return;
