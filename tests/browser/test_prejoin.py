@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Route, async_playwright, expect
 
 from moim.http.text import TEXTS
 from tests.browser.chromium import PREPARE, launch
@@ -359,3 +359,27 @@ async def test_an_insecure_page_says_so_and_lets_people_in_to_listen(
         finally:
             await browser.close()
     troubles.check()
+
+
+async def test_a_call_whose_looks_did_not_come_before_joining_has_them_all_the_same(
+    party: Party, room: Links
+) -> None:
+    party.troubles.allow(r"net::ERR_FAILED", r"Unable to preload CSS")
+    person = await party.person(devices=())
+    missed = 0
+
+    async def miss(route: Route) -> None:
+        nonlocal missed
+        missed += 1
+        await (route.abort() if missed == 1 else route.continue_())
+
+    await person.page.route("**/static/app/assets/in_call-*.css", miss)
+    await person.open(room.guest)
+
+    async def is_missed() -> bool:
+        return missed == 1
+
+    await until(is_missed, "the call's looks to be asked for")
+    await person.join("Mina")
+    styled = "(button) => getComputedStyle(button).borderRadius !== '0px'"
+    assert await person.leave_button.evaluate(styled), "the button that ends a call is round"

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../wire/types.gen.ts";
 import { post } from "./api.ts";
 import type { Call } from "./call.svelte.ts";
 import { LocalMedia } from "./local.svelte.ts";
+import { loadPart } from "./parts.ts";
 import { codeOf, type LocalCode } from "./refusals.ts";
 import { Remembered, tabId } from "./remembered.svelte.ts";
 import { recallSeat, rememberSeat, type Seat } from "./seat.ts";
@@ -20,7 +21,7 @@ export type Screen =
   | { readonly kind: "over"; readonly how: Ending };
 
 /** The part of the program that is loaded after the pre-join page stands. */
-const loadCall = () => import("./in_call.ts");
+const loadCall = () => loadPart(() => import("./in_call.ts"));
 
 /** One visit to a room: from the page's load, through pre-join and the call, to its end. */
 export class Visit {
