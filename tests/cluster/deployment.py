@@ -16,6 +16,8 @@ from tests.programs import need
 from tests.redis_server import RedisServer
 
 SECRET = "the same on all servers of a deployment"
+SERVED_BY = "x-served-by"
+"""The header in which the tests' proxy says which server answered: host and port."""
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 
 
@@ -65,7 +67,8 @@ class Nginx:
         around = f"daemon off; pid {self._folder}/nginx.pid; error_log stderr; "
         around += "user root;\n" if free_to_be_root() else "\n"
         around += "events { worker_connections 4096; }\n"
-        around += f"http {{ access_log off; {temporary} include {self._folder}/moim.conf; }}\n"
+        around += f"http {{ access_log off; add_header {SERVED_BY} $upstream_addr; {temporary} "
+        around += f"include {self._folder}/moim.conf; }}\n"
         (self._folder / "nginx.conf").write_text(around, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
