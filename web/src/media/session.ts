@@ -17,6 +17,9 @@ export const isSource = (value: unknown): value is Source =>
 export const kindOf = (source: Source): "audio" | "video" =>
   source === "microphone" || source === "screen_share_audio" ? "audio" : "video";
 
+/** Names a source of somebody in a map. */
+export const keyOf = (identity: string, source: Source): string => `${identity} ${source}`;
+
 /** What a shared screen is for: sharp letters or smooth movement. */
 export type ShareMode = "text" | "motion";
 
