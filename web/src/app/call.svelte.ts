@@ -1,6 +1,6 @@
 import { PushToTalk } from "../media/pushToTalk.ts";
 import { type CallPicture, QualityMeter } from "../media/quality.ts";
-import type { MovingSession } from "../media/handover.ts";
+import type { MovingSession } from "../media/moving_session.ts";
 import type { Listed, Source } from "../media/session.ts";
 import { Strain, type Strained } from "../media/strain.ts";
 import type { Durable } from "../meeting/fold.ts";

@@ -1,5 +1,6 @@
 import { MeshSession } from "../media/mesh.ts";
-import { MovingSession, type OpenedSession, type PlaneName } from "../media/handover.ts";
+import type { OpenedSession, PlaneName } from "../media/handover.ts";
+import { MovingSession } from "../media/moving_session.ts";
 import { ReliableSignals, type SignalRelay } from "../media/signals.ts";
 import type { RoomLink } from "../wire/link.ts";
 import type { Room } from "../wire/types.gen.ts";

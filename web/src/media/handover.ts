@@ -1,7 +1,5 @@
 /**
- * One call over two planes. `MovingSession` is the session that the rest of the program holds; it
- * passes everything on to the plane that carries the meeting, and moves to the other one as the
- * room says: make before break.
+ * One call over two planes, as the room says: make before break.
  *
  *     moving   the other plane is opened beside the first; what we send goes over both; each
  *              picture and sound is taken from the new one as soon as it plays there as steadily
@@ -10,29 +8,10 @@
  *     stayed   somebody was not: everything is as before
  *
  * From one SFU to another it is the same: each is a session of its own.
- *
- * A track keeps its identity, its source and its mute through all of it.
  */
-import { Emitter, type Handler } from "./events";
 import { MovingData } from "./moving_data";
-import {
-  kindOf,
-  SOURCES,
-  type DataPort,
-  type Listed,
-  type LocalTrack,
-  type MediaSession,
-  type Peer,
-  type PeerStats,
-  type PublishOptions,
-  type RemoteTrack,
-  type SessionEvents,
-  type ShareMode,
-  type Source,
-  type TileSize,
-} from "./session";
-import { isAlive, Pair } from "./steady";
-import type { Ease } from "./strain";
+import { keyOf, type MediaSession, type RemoteTrack, type Source } from "./session";
+import { Taken } from "./taken";
 
 export type PlaneName = "mesh" | "sfu";
 
@@ -62,6 +41,20 @@ export interface HandoverOptions {
   readonly giveUp: (epoch: number, reason: "no_way" | "failed") => void;
 }
 
+/** What a handover asks of the call. */
+export interface HandoverHost {
+  /** Listens to a session from now on; gives what ends that. */
+  follow(session: OpenedSession): readonly (() => void)[];
+  /** Tells a session that is not open yet all that the one before it knows. */
+  prepare(session: OpenedSession): void;
+  /** What is to play on the new plane before the call may move. */
+  awaited(): Iterable<readonly [string, Source]>;
+  /** Something is taken from another plane than before. */
+  changed(): void;
+  /** Another plane carries the call. */
+  moved(): void;
+}
+
 interface Leg {
   readonly plane: PlaneName;
   epoch: number;
@@ -69,375 +62,175 @@ interface Leg {
   readonly off: readonly (() => void)[];
 }
 
+/** The leg that the call moves to. */
+interface Next extends Leg {
+  readonly taken: Taken;
+}
+
 /** So often it is looked whether a picture or a sound plays on the new plane. */
 const LOOK_MS = 40;
 /** What is on its way on the old plane still arrives. */
 const LINGER_MS = 1_500;
-/** A source that has not come by then is not waited for: it may have nothing to say. */
-const QUIET_MS = 10_000;
 
-const keyOf = (identity: string, source: Source): string => `${identity} ${source}`;
-
-export class MovingSession implements MediaSession {
-  private readonly emitter = new Emitter<SessionEvents>();
-  private readonly options: HandoverOptions;
-  private readonly moving: MovingData;
-  private carrier: Leg;
-  private next: Leg | null = null;
+export class Handover {
+  readonly data: MovingData;
+  private carrying: Leg;
+  private coming: Next | null = null;
   /** The epoch that is being opened, before there is a session. */
   private opening: number | null = null;
-  private retiring = new Map<Leg, ReturnType<typeof setTimeout>>();
+  private readonly retiring = new Map<Leg, ReturnType<typeof setTimeout>>();
   private looking: ReturnType<typeof setInterval> | undefined;
-  private begun_ms = 0;
   private told = false;
-  /** What is taken from the new plane already. */
-  private readonly taken = new Set<string>();
-  /** What is not taken yet, beside what plays on the old plane. */
-  private readonly pairs = new Map<string, Pair>();
-  private readonly streams = new Map<string, MediaStream>();
-  private view: ReadonlyMap<string, RemoteTrack> = new Map();
-  private participants: readonly Listed[] = [];
-  private readonly sizes = new Map<string, readonly [string, Source, TileSize]>();
-  private iceServers: readonly RTCIceServer[] | null = null;
-  private eased: Ease = 0;
   private closed = false;
 
-  constructor(options: HandoverOptions) {
-    this.options = options;
-    this.moving = new MovingData(options.first.data);
-    this.carrier = this.follow(options.plane, options.epoch, options.first);
-    this.refresh();
+  constructor(
+    private readonly options: HandoverOptions,
+    private readonly host: HandoverHost,
+  ) {
+    const { first, plane, epoch } = options;
+    this.data = new MovingData(first.data);
+    this.carrying = { plane, epoch, session: first, off: host.follow(first) };
   }
 
-  /** The plane that carries the call here, for who wants to know. */
   get plane(): PlaneName {
-    return this.carrier.plane;
+    return this.carrying.plane;
   }
 
-  get data(): DataPort {
-    return this.moving;
+  /** The session that carries the call. */
+  get carrier(): OpenedSession {
+    return this.carrying.session;
   }
 
-  on<K extends keyof SessionEvents>(type: K, handler: Handler<SessionEvents[K]>): () => void {
-    return this.emitter.on(type, handler);
+  /** The one that the call moves to. */
+  get next(): OpenedSession | null {
+    return this.coming?.session ?? null;
   }
 
-  // ------------------------------------------------------------------------------- moving
+  both(): readonly OpenedSession[] {
+    return this.coming ? [this.carrier, this.coming.session] : [this.carrier];
+  }
+
+  /** Those too that are left and still bring what was in flight. */
+  all(): readonly OpenedSession[] {
+    return [...this.both(), ...[...this.retiring.keys()].map(({ session }) => session)];
+  }
+
+  /** Where a source is taken from. */
+  from(identity: string, source: Source): MediaSession {
+    const { coming } = this;
+    return coming?.taken.has(keyOf(identity, source)) === true ? coming.session : this.carrier;
+  }
+
+  /** What there is to be seen and heard, each from where it is taken. */
+  remoteTracks(): ReadonlyMap<string, RemoteTrack> {
+    const tracks = new Map<string, RemoteTrack>();
+    for (const track of this.carrier.remoteTracks()) {
+      tracks.set(keyOf(track.identity, track.source), track);
+    }
+    for (const track of this.coming?.session.remoteTracks() ?? []) {
+      const key = keyOf(track.identity, track.source);
+      if (this.coming?.taken.has(key) === true || !tracks.has(key)) tracks.set(key, track);
+    }
+    return tracks;
+  }
 
   /** To be called with each change of the room. */
   setPlane({ plane, epoch, move }: PlaneState): void {
     if (this.closed) return;
     const wanted = move?.epoch ?? epoch;
-    if (this.carrier.epoch !== epoch && this.next?.epoch === epoch) this.promote();
-    if (this.next && this.next.epoch !== wanted) this.drop();
+    if (this.carrying.epoch !== epoch && this.coming?.epoch === epoch) this.promote();
+    if (this.coming && this.coming.epoch !== wanted) this.drop();
     if (this.opening !== null && this.opening !== wanted) this.opening = null;
-    if (this.carrier.epoch !== epoch && this.carrier.plane === plane) {
-      this.carrier.epoch = epoch;
-      this.carrier.session.setEpoch?.(epoch);
+    if (this.carrying.epoch !== epoch && this.carrying.plane === plane) {
+      this.carrying.epoch = epoch;
+      this.carrier.setEpoch?.(epoch);
     }
     if (move !== null) this.begin(move.to, move.epoch);
-    else if (this.carrier.epoch !== epoch) this.begin(plane, epoch);
-    else if (this.next === null) this.carrier.session.leave?.(false);
+    else if (this.carrying.epoch !== epoch) this.begin(plane, epoch);
+    else if (this.coming === null) this.carrier.leave?.(false);
+  }
+
+  /** Ends all sessions; with `keepTracks` what we send lives on. */
+  close(options: { readonly keepTracks?: boolean }): void {
+    this.closed = true;
+    this.opening = null;
+    this.drop();
+    for (const leg of [...this.retiring.keys()]) this.retire(leg);
+    this.data.close();
+    for (const off of this.carrying.off) off();
+    this.carrier.close(options);
   }
 
   private begin(plane: PlaneName, epoch: number): void {
-    if (this.next?.epoch === epoch || this.opening === epoch) return;
+    if (this.coming?.epoch === epoch || this.opening === epoch) return;
     this.opening = epoch;
-    this.begun_ms = performance.now();
     this.told = false;
-    if (plane === this.carrier.plane) this.carrier.session.leave?.(true);
-    void this.open(plane, epoch).catch(() => {
+    if (plane === this.plane) this.carrier.leave?.(true);
+    void this.open(plane, epoch, performance.now()).catch(() => {
       if (this.opening === epoch) this.options.giveUp(epoch, "failed");
     });
   }
 
-  private async open(plane: PlaneName, epoch: number): Promise<void> {
+  private async open(plane: PlaneName, epoch: number, begun_ms: number): Promise<void> {
     const session = await this.options.make(plane, epoch);
     if (this.opening !== epoch) {
       session.close({ keepTracks: true });
       return;
     }
     this.opening = null;
-    this.taken.clear();
-    this.pairs.clear();
-    this.next = this.follow(plane, epoch, session);
-    this.moving.add(session.data);
-    if (this.iceServers !== null) session.setIceServers(this.iceServers);
-    session.setParticipants(this.participants);
-    session.ease(this.eased);
-    for (const [identity, source, size] of this.sizes.values()) {
-      session.show(identity, source, size);
-    }
-    for (const source of SOURCES) void this.copy(source, session);
+    const taken = new Taken(this.carrier, session, begun_ms);
+    this.coming = { plane, epoch, session, off: this.host.follow(session), taken };
+    this.data.add(session.data);
+    this.host.prepare(session);
     clearInterval(this.looking);
     this.looking = setInterval(() => this.look(), LOOK_MS);
     try {
       await session.open?.();
     } catch {
-      if (this.isNext(session)) this.options.giveUp(epoch, "no_way");
+      if (this.next === session) this.options.giveUp(epoch, "no_way");
     }
-  }
-
-  private isNext(session: MediaSession): boolean {
-    return this.next?.session === session;
-  }
-
-  /** What we send goes over both planes, as muted as it is. */
-  private async copy(source: Source, session: MediaSession): Promise<void> {
-    const local = this.carrier.session.local(source);
-    if (!local?.track) return;
-    const mode = local.mode === null ? {} : { mode: local.mode };
-    await session.publish(source, local.track, { muted: local.muted, ...mode });
   }
 
   private look(): void {
-    const { next } = this;
-    if (next === null) {
-      clearInterval(this.looking);
-      return;
-    }
-    let all = next.session.isSending;
-    let changed = false;
-    const now_ms = performance.now();
-    const patience = now_ms - this.begun_ms < QUIET_MS;
-    for (const { identity, allowed } of this.participants) {
-      for (const source of allowed ?? []) {
-        const key = keyOf(identity, source);
-        if (this.taken.has(key) || this.isHidden(key)) continue;
-        const before_ms = this.carrier.session.played(identity, source);
-        const there_ms = next.session.played(identity, source);
-        if (this.pairOf(key).isSteady(now_ms, before_ms, there_ms)) {
-          this.taken.add(key);
-          changed = true;
-        } else if (patience || isAlive(before_ms, now_ms)) {
-          all = false;
-        }
-      }
-    }
-    if (changed) this.refresh();
+    const { coming } = this;
+    if (coming === null) return;
+    const { more, all } = coming.taken.look(this.host.awaited());
+    if (more) this.host.changed();
     if (!all || this.told) return;
     this.told = true;
     // Where the room has moved already, we were away meanwhile: nobody waits for a word.
-    this.options.ready(next.epoch);
-  }
-
-  private pairOf(key: string): Pair {
-    let pair = this.pairs.get(key);
-    if (pair === undefined) this.pairs.set(key, (pair = new Pair()));
-    return pair;
-  }
-
-  /** What nobody looks at is not sent, and not waited for. */
-  private isHidden(key: string): boolean {
-    return this.sizes.get(key)?.[2] === "hidden";
+    this.options.ready(coming.epoch);
   }
 
   private promote(): void {
-    const { next, carrier } = this;
-    if (next === null) return;
+    const { coming, carrying } = this;
+    if (coming === null) return;
     clearInterval(this.looking);
-    this.carrier = next;
-    this.next = null;
-    this.taken.clear();
-    this.moving.prefer(next.session.data);
-    this.refresh();
-    for (const peer of next.session.peers()) this.emitter.emit("peer", peer);
+    this.carrying = coming;
+    this.coming = null;
+    this.data.prefer(coming.session.data);
+    this.host.changed();
+    this.host.moved();
     this.retiring.set(
-      carrier,
-      setTimeout(() => this.retire(carrier), LINGER_MS),
+      carrying,
+      setTimeout(() => this.retire(carrying), LINGER_MS),
     );
   }
 
   private drop(): void {
-    const { next } = this;
-    if (next === null) return;
+    const { coming } = this;
+    if (coming === null) return;
     clearInterval(this.looking);
-    this.next = null;
-    this.taken.clear();
-    this.refresh();
-    this.retire(next);
+    this.coming = null;
+    this.host.changed();
+    this.retire(coming);
   }
 
   private retire(leg: Leg): void {
     clearTimeout(this.retiring.get(leg));
     this.retiring.delete(leg);
     for (const off of leg.off) off();
-    this.moving.remove(leg.session.data);
+    this.data.remove(leg.session.data);
     leg.session.close({ keepTracks: true });
-  }
-
-  private follow(plane: PlaneName, epoch: number, session: OpenedSession): Leg {
-    const carries = (): boolean => this.carrier.session === session;
-    const off = [
-      session.on("track", () => this.refresh()),
-      session.on("peer", (peer) => {
-        if (carries()) this.emitter.emit("peer", peer);
-      }),
-      session.on("local", (local) => {
-        if (carries()) this.emitter.emit("local", local);
-      }),
-      session.on("warning", (warning) => this.emitter.emit("warning", warning)),
-    ];
-    return { plane, epoch, session, off };
-  }
-
-  // ------------------------------------------------------------------------ what is seen
-
-  /** Tells what has changed in what is to be shown and heard. */
-  private refresh(): void {
-    const now = new Map<string, RemoteTrack>();
-    for (const track of this.carrier.session.remoteTracks()) {
-      now.set(keyOf(track.identity, track.source), track);
-    }
-    for (const track of this.next?.session.remoteTracks() ?? []) {
-      const key = keyOf(track.identity, track.source);
-      if (this.taken.has(key) || !now.has(key)) now.set(key, track);
-    }
-    for (const [key, track] of now) now.set(key, this.shown(key, track));
-    const before = this.view;
-    this.view = now;
-    for (const [key, track] of before) {
-      if (now.has(key)) continue;
-      this.streams.delete(key);
-      this.emitter.emit("track", { change: "removed", track });
-    }
-    for (const [key, track] of now) {
-      const old = before.get(key);
-      if (old === undefined) this.emitter.emit("track", { change: "added", track });
-      else if (old.track !== track.track || old.allowed !== track.allowed) {
-        this.emitter.emit("track", { change: "changed", track });
-      }
-    }
-  }
-
-  /**
-   * A source as it is shown, in a stream that lasts longer than a plane: an element that plays it
-   * goes on with the other track, where one that is given another stream begins anew.
-   */
-  private shown(key: string, track: RemoteTrack): RemoteTrack {
-    let stream = this.streams.get(key);
-    if (stream === undefined) this.streams.set(key, (stream = new MediaStream([track.track])));
-    const [playing] = stream.getTracks();
-    if (playing !== track.track) {
-      stream.addTrack(track.track);
-      if (playing !== undefined) stream.removeTrack(playing);
-    }
-    return { ...track, stream };
-  }
-
-  remoteTracks(): readonly RemoteTrack[] {
-    return [...this.view.values()];
-  }
-
-  /** Where a source is taken from. */
-  private from(identity: string, source: Source): MediaSession {
-    const { next, carrier } = this;
-    return next !== null && this.taken.has(keyOf(identity, source))
-      ? next.session
-      : carrier.session;
-  }
-
-  audioLevel(identity: string, source: Source): number | null {
-    return this.from(identity, source).audioLevel(identity, source);
-  }
-
-  played(identity: string, source: Source): number | null {
-    return this.from(identity, source).played(identity, source);
-  }
-
-  show(identity: string, source: Source, size: TileSize): void {
-    if (kindOf(source) !== "video") return;
-    this.sizes.set(keyOf(identity, source), [identity, source, size]);
-    for (const session of this.both()) session.show(identity, source, size);
-  }
-
-  // ------------------------------------------------------------------------ what we send
-
-  private both(): readonly OpenedSession[] {
-    return this.next ? [this.carrier.session, this.next.session] : [this.carrier.session];
-  }
-
-  async publish(
-    source: Source,
-    track: MediaStreamTrack,
-    options: PublishOptions = {},
-  ): Promise<void> {
-    const { carrier, next } = this;
-    const muted = options.muted ?? carrier.session.local(source)?.muted ?? false;
-    await Promise.all([
-      carrier.session.publish(source, track, { ...options, muted }),
-      // A muted camera is not there at all, and comes with its next track.
-      next && !(muted && source === "camera")
-        ? next.session.publish(source, track, { ...options, muted })
-        : null,
-    ]);
-  }
-
-  async unpublish(source: Source): Promise<void> {
-    await Promise.all(this.both().map((session) => session.unpublish(source)));
-  }
-
-  async setMuted(source: Source, muted: boolean): Promise<void> {
-    const { carrier, next } = this;
-    await carrier.session.setMuted(source, muted);
-    if (next?.session.local(source)) await next.session.setMuted(source, muted);
-  }
-
-  setShareMode(mode: ShareMode): void {
-    for (const session of this.both()) session.setShareMode(mode);
-  }
-
-  ease(ease: Ease): void {
-    this.eased = ease;
-    for (const session of this.both()) session.ease(ease);
-  }
-
-  local(source: Source): LocalTrack | null {
-    return this.carrier.session.local(source);
-  }
-
-  get isSending(): boolean {
-    return this.carrier.session.isSending;
-  }
-
-  // ----------------------------------------------------------------------- who is present
-
-  setParticipants(participants: readonly Listed[]): void {
-    this.participants = participants;
-    for (const session of this.both()) session.setParticipants(participants);
-    for (const leg of this.retiring.keys()) leg.session.setParticipants(participants);
-  }
-
-  allow(identity: string, source: Source, on: boolean): void {
-    for (const session of this.both()) session.allow(identity, source, on);
-  }
-
-  peers(): readonly Peer[] {
-    return this.carrier.session.peers();
-  }
-
-  restartIce(identity?: string): void {
-    for (const session of this.both()) session.restartIce(identity);
-  }
-
-  setIceServers(servers: readonly RTCIceServer[]): void {
-    this.iceServers = servers;
-    for (const session of this.both()) session.setIceServers(servers);
-  }
-
-  stats(): Promise<readonly PeerStats[]> {
-    return this.carrier.session.stats();
-  }
-
-  close(options: { readonly keepTracks?: boolean } = {}): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.opening = null;
-    this.drop();
-    for (const leg of [...this.retiring.keys()]) this.retire(leg);
-    this.moving.close();
-    for (const off of this.carrier.off) off();
-    this.carrier.session.close(options);
-    this.emitter.clear();
   }
 }

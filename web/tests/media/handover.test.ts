@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DataChannels } from "../../src/media/data";
 import { Emitter } from "../../src/media/events";
-import { MovingSession, type OpenedSession, type PlaneName } from "../../src/media/handover";
+import type { OpenedSession, PlaneName } from "../../src/media/handover";
+import { MovingSession } from "../../src/media/moving_session";
 import type {
   Listed,
   LocalTrack,
