@@ -18,7 +18,16 @@ _TOO_SMALL = """
     .filter(({ box }) => box.width < target - 0.1 || box.height < target - 0.1)
     .map(({ one, box }) => `${one.outerHTML.slice(0, 120)} is ${box.width} x ${box.height}`)
 """
-_SIDEWAYS = "() => document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
+# The page, and what a panel would hide or scroll: a name that is cut with dots is meant so.
+_SIDEWAYS = """
+() =>
+  [document.scrollingElement, ...document.querySelectorAll("aside *:not(input, .unseen)")]
+    .filter((one) => one.clientWidth > 0 && one.scrollWidth > one.clientWidth + 1)
+    .filter((one) => one === document.scrollingElement
+      || (getComputedStyle(one).overflowX !== "visible"
+        && getComputedStyle(one).textOverflow !== "ellipsis"))
+    .map((one) => `${one.outerHTML.slice(0, 120)} is ${one.scrollWidth} wide`)
+"""
 _FOCUS = """
 () => {
   const one = document.activeElement;
@@ -63,7 +72,8 @@ async def assert_fits_phones(page: Page, what: str) -> None:
         await page.set_viewport_size({"width": width, "height": height})
         await page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
         where = f"{what} at {width}x{height}"
-        assert await page.evaluate(_SIDEWAYS) <= 0, f"{where} scrolls sideways"
+        sideways: list[str] = await page.evaluate(_SIDEWAYS)
+        assert not sideways, "\n".join([f"{where} scrolls sideways", *sideways])
         small: list[str] = await page.evaluate(_TOO_SMALL, TARGET_PX)
         assert not small, "\n".join([where, *small])
 

@@ -142,6 +142,30 @@ async def test_a_private_message_is_for_two_and_not_for_the_host(party: Party, r
     await expect(messages(sora, "deleted")).to_have_count(1)
 
 
+async def test_what_is_begun_for_one_goes_to_nobody_else_when_that_one_leaves(
+    party: Party, room: Links
+) -> None:
+    mina, jun = await two_who_write(party, room)
+    sora = await writer(party, room, "소라")
+    await jun.page.get_by_test_id("chat-to").select_option(label="소라 only")
+    await field(jun).press_sequentially("only you know")
+    await sora.leave()
+    gone = jun.page.get_by_role("status").filter(has_text="소라 is not here any more")
+    await expect(gone).to_have_count(1)
+    await field(jun).press("Enter")
+    await expect(jun.page.get_by_test_id("chat-send")).to_be_disabled()
+    # Nor after a reload, which keeps what was written.
+    await jun.page.reload()
+    await open_chat(jun)
+    await expect(field(jun)).to_have_value("only you know")
+    await field(jun).press("Enter")
+    await expect(gone).to_have_count(1)
+    await jun.page.get_by_test_id("chat-to").select_option(label="Mina only")
+    await field(jun).press("Enter")
+    await expect(messages(mina)).to_have_count(1)
+    await expect(messages(mina).first).to_contain_text("Only you two see this")
+
+
 async def two_who_named(party: Party, room: Links, one: str, other: str) -> tuple[Person, Person]:
     return await writer(party, room, one), await writer(party, room, other)
 

@@ -4,6 +4,7 @@ import type { Durable } from "../../meeting/fold.ts";
 import * as m from "../../paraglide/messages.js";
 import { makeId } from "../../wire/ids.ts";
 import type { ChatMessage, Image, Room } from "../../wire/types.gen.ts";
+import { Addressee } from "./addressee.svelte.ts";
 import { Announcements, keyOf, type News, type Saying } from "./announcements.ts";
 import { Finding } from "./finding.svelte.ts";
 import { Hints, type Unsaved } from "./hints.svelte.ts";
@@ -12,6 +13,7 @@ import type { Mentionable } from "./mentions.ts";
 import { CHAT_TOPIC, type Outgoing } from "./outgoing.ts";
 import { Outbox } from "./outbox.svelte.ts";
 import { Reading } from "./reading.svelte.ts";
+
 import { Timeline } from "./timeline.svelte.ts";
 import { Typing } from "./typing.svelte.ts";
 
@@ -25,7 +27,8 @@ export class Chat {
   readonly hints: Hints;
   replyTo = $state.raw<ChatMessage | null>(null);
   editing = $state.raw<ChatMessage | null>(null);
-  to = $state<string | null>(null);
+  /** Whom the next message is for; null is everybody. Nobody but the author changes it. */
+  readonly addressee: Addressee;
   /** The message to go to; the list takes it from here. */
   target = $state<number | null>(null);
   /** On the way to it: what loads meanwhile does not pull the list to its end. */
@@ -46,6 +49,7 @@ export class Chat {
     const { slug } = call.room;
     this.attachment = new Attachment(call);
     this.draft = read("sessionStorage", `moim.draft.${slug}`) ?? "";
+    this.addressee = new Addressee(call);
     this.timeline = new Timeline(call);
     this.reading = new Reading(call, this.timeline.lastSeq);
     this.typing = new Typing(call);
@@ -139,8 +143,9 @@ export class Chat {
     const me = this.#call.seat.identity;
     this.editing = null;
     this.replyTo = message;
-    if (message.to !== null) this.to = message.author === me ? message.to : message.author;
-    else this.to = privately ? message.author : null;
+    const alone = message.to !== null && message.author === me ? message.to : message.author;
+    const toOne = privately || message.to !== null;
+    this.addressee.choose(toOne ? alone : null, this.nameOf(alone));
   }
 
   /** The newest is on the screen of somebody who looks. */
@@ -154,8 +159,12 @@ export class Chat {
   }
 
   /** Whom the next message is for; null is everybody. */
+  get to(): string | null {
+    return this.addressee.identity;
+  }
+
   writeTo(identity: string | null): void {
-    this.to = identity;
+    this.addressee.choose(identity);
     this.replyTo = null;
     this.typing.writes("");
   }
@@ -243,9 +252,6 @@ export class Chat {
       case "chat.deleted":
       case "private.deleted":
         this.#forget(event.payload.about, before);
-        return;
-      case "participant.left":
-        if (event.payload.identity === this.to) this.to = null;
         return;
       default:
         return;
