@@ -205,6 +205,27 @@ async def test_back_closes_a_panel_before_it_leaves_the_call(party: Party, room:
     await expect(mina.leave_button).to_be_visible()
 
 
+async def test_a_panel_that_a_newer_moim_has_no_more_comes_with_a_reload(
+    party: Party, room: Links
+) -> None:
+    party.troubles.allow(r"status of 404")
+    mina = await party.person(devices=())
+    await mina.page.route(
+        "**/static/app/assets/Panel-*.js", lambda route: route.fulfill(status=404)
+    )
+    await mina.open(room.guest)
+    await mina.join("Mina")
+    await open_panel(mina, "chat")
+    await expect(mina.page.get_by_test_id("panel-chat").get_by_role("alert")).to_contain_text(
+        "older or newer than the server"
+    )
+    await mina.page.unroute("**/static/app/assets/Panel-*.js")
+    await mina.page.get_by_test_id("panel-reload").click()
+    await expect(mina.leave_button).to_be_visible()
+    await open_panel(mina, "chat")
+    await expect(mina.page.get_by_test_id("chat-input")).to_be_visible()
+
+
 async def test_the_screen_stays_awake_in_a_call(party: Party, room: Links) -> None:
     mina = await party.person(devices=())
     await mina.page.add_init_script(

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Request, Route, expect
+from playwright.async_api import Dialog, Request, Route, expect
 
 from tests.browser import axe
 from tests.browser.party import Party
@@ -95,6 +95,32 @@ async def test_either_end_pauses_and_either_end_cancels(
     await given(mina).get_by_test_id("file-cancel").click()
     await expect(given(mina)).to_have_attribute("data-state", "over")
     await expect(kept(mina)).to_have_count(0)
+
+
+async def test_who_has_a_file_on_its_way_is_asked_before_the_page_ends_and_before_they_leave(
+    party: Party, room: Links, tmp_path: Path
+) -> None:
+    mina, _ = await two_with_files(party, room)
+    await mina.page.route("**/uploads/F_*", hold_bytes)
+    await give(mina, file_of(tmp_path, "notes.pdf", MIB))
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    async def is_asked() -> bool:
+        return asked == ["beforeunload"]
+
+    mina.page.on("dialog", stay)
+    await mina.page.evaluate("() => void setTimeout(() => location.reload())")
+    await until(is_asked, "the browser's question")
+    await mina.leave_button.click()
+    await expect(mina.page.get_by_test_id("question")).to_contain_text("still on its way")
+    await mina.page.get_by_test_id("question-no").click()
+    await given(mina).get_by_test_id("file-cancel").click()
+    await mina.leave_button.click()
+    await expect(mina.page.get_by_test_id("over")).to_be_visible()
 
 
 async def hold_bytes(route: Route) -> None:

@@ -151,7 +151,11 @@ async def test_a_reload_ends_the_recording_that_it_cut_off(party: Party, room: L
     await jun.page.evaluate(NO_PICKER)
     await from_menu(jun.page, "record-button")
     await expect(mina.page.get_by_test_id("recording-banner")).to_be_visible()
-    await jun.page.reload()
+    # The browser asks first: what it has not closed is no film.
+    async with jun.page.expect_event("dialog") as asking:
+        await jun.page.evaluate("() => void setTimeout(() => location.reload())")
+    assert (await asking.value).type == "beforeunload"
+    await (await asking.value).accept()
     await expect(jun.leave_button).to_be_visible()
     await expect(mina.page.get_by_test_id("recording-banner")).to_have_count(0)
 

@@ -39,6 +39,12 @@ export interface PanelEntry {
   readonly load: () => Promise<{ readonly default: Component<{ call: Call }> }>;
 }
 
+/** Something on its way that ends with the page: the browser asks before it is closed. */
+export interface Unfinished {
+  /** Asked before one leaves, where leaving ends it too and nothing is kept. */
+  readonly leaving?: { readonly title: string; readonly text: string };
+}
+
 /** A feature registers itself with this; `features/index.ts` is the only place that lists them. */
 export interface Feature {
   readonly id: string;
@@ -49,6 +55,7 @@ export interface Feature {
   readonly start?: (call: Call) => () => void;
   /** Unread things, for the title of the page. */
   readonly unread?: (call: Call) => number;
+  readonly unfinished?: (call: Call) => Unfinished | null;
   /** Drawn over the call: a dialog, a pill. */
   readonly overlay?: Component<{ call: Call }>;
 }

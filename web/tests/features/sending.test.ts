@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { Call } from "../../src/app/call.svelte.ts";
+import { endsWithThePage } from "../../src/features/files/files.svelte.ts";
 import { Receiving } from "../../src/features/files/receiving.svelte.ts";
 import { Sending } from "../../src/features/files/sending.svelte.ts";
 import type { ByteSource } from "../../src/media/session.ts";
@@ -59,4 +60,18 @@ test("who has a file whole says so when it is offered another time", async () =>
   said.length = 0;
   receiving.offeredAgain();
   expect(said).toEqual([{ kind: "have", id: "a" }]);
+});
+
+test.each([
+  ["on its way into the room", { isOver: false, state: "uploading" }, "done", true],
+  ["in the room, and nobody has said yes", { isOver: true, state: "done" }, "offered", false],
+  ["in the room, and on its way to somebody", { isOver: true, state: "done" }, "sending", true],
+  ["too large for the room, and offered", { isOver: true, state: "failed" }, "offered", true],
+  ["too large for the room, and there", { isOver: true, state: "failed" }, "done", false],
+] as const)("a file that is %s ends with the page: %o, %s: %s", (_, keeping, leg, ends) => {
+  const sending = new Sending(quietCall().call, "a", FILE, FILE.name, [
+    { identity: "jun", name: "Jun" },
+  ]);
+  for (const one of sending.legs) one.state = leg;
+  expect(endsWithThePage(sending, keeping)).toBe(ends);
 });

@@ -81,6 +81,14 @@ export class Files {
     return offers + news.length;
   }
 
+  /** A file would not arrive if this page ended now. */
+  get underWay(): boolean {
+    return (
+      this.given.some(({ sending, keeping }) => endsWithThePage(sending, keeping)) ||
+      this.received.some(({ isUnderWay }) => isUnderWay)
+    );
+  }
+
   markSeen(): void {
     this.#seen = this.#lastSeq();
   }
@@ -193,4 +201,14 @@ export class Files {
       });
     }
   }
+}
+
+/** Once the room keeps it, whoever has not said yes can have it from there. */
+export function endsWithThePage(
+  sending: Pick<Sending, "isOver" | "legs">,
+  keeping: Pick<Keeping, "isOver" | "state">,
+): boolean {
+  if (!keeping.isOver) return true;
+  if (keeping.state === "done") return sending.legs.some(({ state }) => state === "sending");
+  return !sending.isOver;
 }

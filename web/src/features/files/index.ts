@@ -66,4 +66,8 @@ export const files: Feature = {
     return takeWhatComes(call.have(Files));
   },
   unread: (call) => call.have(Files).unread,
+  unfinished: (call) =>
+    call.have(Files).underWay
+      ? { leaving: { title: m.files_leave_question(), text: m.files_leave_text() } }
+      : null,
 };

@@ -49,5 +49,7 @@ export const recording: Feature = {
     available: canRecord,
   },
   start,
+  // A browser's file is whole only once it is closed; who leaves closes it, who reloads does not.
+  unfinished: (call) => (active(call) ? {} : null),
   overlay: Banner,
 };
