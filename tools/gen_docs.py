@@ -145,7 +145,7 @@ ANSWERS: Mapping[str, str] = {
     "participant.join": "`sid`: Sid · `snapshot`: Room · `ice`: IceSettings",
     "sync": "`frames`: Frame with `type`, as a list; or `snapshot`: Room",
     "ice.refresh": "`ice`: IceSettings",
-    "plane.access": "`access`: `{url, token}`",
+    "plane.access": "`access`: `{url, token, address}`",
     "chat.history": "`messages`: ChatMessage[] · `more`: boolean",
     "chat.search": "`messages`: ChatMessage[] · `before_seq`: integer or null",
     "chat.revisions": "`revisions`: `{at_ms, text}`, as a list",

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp
 from moim.figures import figures_of
 from moim.http import ca, livekit_webhook
 from moim.http.files import FileDesk, FileRules
+from moim.http.headers import no_addresses
 from moim.http.identity import IdentifyPerson, Identities
 from moim.http.links import host_of
 from moim.http.scanning import Scanner
@@ -106,6 +107,7 @@ def create_app(
             _options(settings, ways or Ways(), backend.figures),
             sfu=plane.available,
             sfu_udp_port=lambda: own_sfu.udp_port if own_sfu is not None else None,
+            sfu_addresses=cluster.sfu_addresses if cluster is not None else no_addresses,
         ),
         rooms=backend.reception,
         images=backend.images,
@@ -198,7 +200,7 @@ def _plane(
     path = settings.root_path + SFU_PATH
     if cluster is None or settings.node is None:
         return SfuPlane(OnePlace(path, lambda: own.api_url), KEY, own_secret), own
-    mine = f"{path}{NODES}/{settings.node}"
+    mine = f"{settings.node_public_url or ''}{path}{NODES}/{settings.node}"
     placing = cluster.place(database, own, mine, f"{settings.node_url}{path}")
     return SfuPlane(placing, KEY, own_secret), own
 

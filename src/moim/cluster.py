@@ -49,9 +49,14 @@ class Cluster:
         return self.neighbourhood
 
     def place(self, database: Database, sfu: OwnRooms, url: str, api_url: str) -> Placing:
-        """Rooms of this server's own SFU, among those of the others."""
+        """Rooms of this server's own SFU, among those of the others; `url` is where browsers
+        reach it: a path that the proxy leads here, with an address of its own before it if any."""
         self.placing = Placing(Places(database, self.me), sfu, url, api_url)
         return self.placing
+
+    def sfu_addresses(self) -> tuple[str, ...]:
+        """Where pages reach servers past the proxy, as far as it is known at this moment."""
+        return self.placing.addresses if self.placing else ()
 
     def _others(self) -> frozenset[str]:
         return self.neighbourhood.others if self.neighbourhood else frozenset()

@@ -58,7 +58,7 @@ def _none(value: object) -> object:
 _DOMAIN = re.compile(
     r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9-]{1,62}[a-z0-9]"
 )
-
+_NAMED_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         default=None,
         description="Where the other servers reach this one, past the proxy, such as "
         "`http://moim-1:3000`.",
+    )
+    node_public_url: str | None = Field(
+        default=None,
+        description="Where browsers reach this one's SFU past the proxy, such as "
+        "`https://moim-1.example.org`; where they cannot, they come by the proxy. The address of "
+        "the whole deployment is `MOIM_PUBLIC_URL`.",
     )
     secret: SecretStr | None = Field(
         default=None,
@@ -583,10 +589,35 @@ class Settings(BaseSettings):
             raise ValueError(f"it is for several servers; set {variable_of('redis_url')}, too")
         return value and _origin(value)
 
+    @field_validator("node_public_url")
+    @classmethod
+    def _own_address(cls, value: str | None, done: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        if "node_url" in done.data and done.data["node_url"] is None:
+            raise ValueError(
+                f"it is for one of several servers; set {variable_of('node')} and "
+                f"{variable_of('node_url')}, too"
+            )
+        address = _origin(value)
+        host = urlsplit(address).netloc
+        if host.startswith("["):
+            raise ValueError("browsers' policies have no way to write an IPv6 address; give a name")
+        if not _NAMED_HOST.fullmatch(host):
+            raise ValueError(f"{host!r} is no name of a host (letters of other scripts as xn--…)")
+        return address
+
     @field_validator("public_url")
     @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
-        return value and _origin(value)
+    def _web_address(cls, value: str | None, done: ValidationInfo) -> str | None:
+        address = value and _origin(value)
+        own = done.data.get("node_public_url")
+        if address and address.startswith("https:") and own and own.startswith("http:"):
+            raise ValueError(
+                f"pages over HTTPS cannot go to a plain {variable_of('node_public_url')}; write "
+                "https:// there, too"
+            )
+        return address
 
     @field_validator("allowed_origins", "frame_ancestors")
     @classmethod

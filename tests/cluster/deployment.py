@@ -32,6 +32,7 @@ class ClusterServer(MoimServer):
         program: Sequence[str] | None = None,
         *,
         sfu: bool = False,
+        own_address: bool = False,
     ) -> None:
         own = folder / name
         own.mkdir(parents=True, exist_ok=True)
@@ -44,14 +45,24 @@ class ClusterServer(MoimServer):
                 "MOIM_NODE_URL": f"http://127.0.0.1:{self.port}",
                 "MOIM_SFU_UDP_PORT": "0",
             }
+        if own_address:
+            self._settings["MOIM_NODE_PUBLIC_URL"] = self.own_address
         if program is not None:
             self.program = program
+
+    @property
+    def own_address(self) -> str:
+        """Where a page finds it past the proxy: not the name that pages are opened by."""
+        return f"http://127.0.0.1:{self.port}"
 
 
 class Nginx:
     """The proxy as `deploy/nginx.conf` has it, before servers on this machine."""
 
-    def __init__(self, folder: Path, ports: Sequence[int], *, sticky: bool = True) -> None:
+    def __init__(
+        self, folder: Path, ports: Sequence[int], *, sticky: bool = True, leads: bool = True
+    ) -> None:
+        """Without `leads` it has no way to the SFU of one server alone."""
         self._program = need("nginx")
         self._folder = folder / "nginx"
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -61,6 +72,8 @@ class Nginx:
         text = re.sub(r"moim-(\d):3000", lambda found: _server(ports, int(found[1])), text)
         if not sticky:
             text = re.sub(r"^ *hash .*$", "", text, flags=re.MULTILINE)
+        if not leads:
+            text = re.sub(r"location /livekit/n/[^}]*}", "", text)
         (self._folder / "moim.conf").write_text(text, encoding="utf-8")
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         temporary = "".join(f"{kind}_temp_path {self._folder}/{kind};\n" for kind in kinds)
@@ -113,6 +126,7 @@ class Deployment:
         program: Sequence[str] | None = None,
         postgres_folder: Path | None = None,
         sfu: bool = False,
+        own_addresses: bool = False,
     ) -> None:
         self.postgres = Postgres(folder=postgres_folder)
         self.redis = RedisServer()
@@ -123,10 +137,11 @@ class Deployment:
             **(settings or {}),
         }
         self.servers = [
-            ClusterServer(folder, f"moim-{n}", common, program, sfu=sfu)
+            ClusterServer(folder, f"moim-{n}", common, program, sfu=sfu, own_address=own_addresses)
             for n in range(1, servers + 1)
         ]
-        self.proxy = Nginx(folder, [one.port for one in self.servers], sticky=sticky)
+        ports = [one.port for one in self.servers]
+        self.proxy = Nginx(folder, ports, sticky=sticky, leads=not own_addresses)
 
     async def start(self) -> None:
         self.postgres.start()
@@ -152,8 +167,10 @@ async def deployed(
     program: Sequence[str] | None = None,
     postgres_folder: Path | None = None,
     sfu: bool = False,
+    own_addresses: bool = False,
 ) -> AsyncIterator[Deployment]:
-    """A deployment for as long as the block lasts; with `sfu` each server has one."""
+    """A deployment for as long as the block lasts; with `sfu` each server has one, which pages
+    reach by the proxy, or past it with `own_addresses`."""
     one = Deployment(
         folder,
         servers=servers,
@@ -162,6 +179,7 @@ async def deployed(
         program=program,
         postgres_folder=postgres_folder,
         sfu=sfu,
+        own_addresses=own_addresses,
     )
     try:
         await one.start()

@@ -2,6 +2,8 @@
 
 import re
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -9,15 +11,25 @@ from moim.settings import Settings, variable_of
 from tests.cluster.deployment import CONFIGURATION
 
 COMPOSE = Path(__file__).parents[2] / "compose.yaml"
+OWN_ADDRESSES = Path(__file__).parents[2] / "deploy" / "own-addresses.yaml"
 GIVEN = {"POSTGRES_PASSWORD": "x" * 16, "MOIM_SECRET": "y" * 32}
 
 
-def services() -> dict[str, dict[str, object]]:
-    text = COMPOSE.read_text(encoding="utf-8")
+Services = dict[str, dict[str, object]]
+
+
+def services(path: Path = COMPOSE) -> Services:
+    text = path.read_text(encoding="utf-8")
     filled = re.sub(r"\$\{(\w+):-([^}]*)\}", r"\2", text)
     filled = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda found: GIVEN[found[1]], filled)
-    found: dict[str, dict[str, object]] = yaml.safe_load(filled)["services"]
+    found: Services = yaml.safe_load(filled)["services"]
     return found
+
+
+def environment_of(service: dict[str, object]) -> dict[str, Any]:
+    environment = service["environment"]
+    assert isinstance(environment, dict)
+    return environment
 
 
 def test_every_server_gets_settings_that_hold() -> None:
@@ -25,8 +37,7 @@ def test_every_server_gets_settings_that_hold() -> None:
     servers = {name: one for name, one in services().items() if name.startswith("moim-")}
     assert len(servers) == 2
     for one in servers.values():
-        environment = one["environment"]
-        assert isinstance(environment, dict)
+        environment = environment_of(one)
         settings = Settings(**{known[name]: value for name, value in environment.items()})
         assert settings.redis_url
         assert settings.database_url.startswith("postgresql")
@@ -38,8 +49,7 @@ def test_each_servers_sfu_is_reached_by_its_name_past_the_others() -> None:
     ports = set()
     servers = {name: one for name, one in services().items() if name.startswith("moim-")}
     for name, one in servers.items():
-        environment = one["environment"]
-        assert isinstance(environment, dict)
+        environment = environment_of(one)
         assert environment["MOIM_NODE"] == name
         assert environment["MOIM_NODE_URL"] == f"http://{name}:3000"
         leads = rf"location /livekit/n/{name}/ \{{\s+proxy_pass http://{name}:3000;"
@@ -57,3 +67,23 @@ def test_the_proxy_leads_to_each_of_them_and_is_believed() -> None:
     assert "listen 8080;" in text
     proxy = services()["proxy"]
     assert proxy["ports"] == ["8080:8080"]
+
+
+def test_with_addresses_of_their_own_browsers_reach_each_server_past_the_proxy() -> None:
+    known = {variable_of(name): name for name in Settings.model_fields}
+    before, beside = services(), services(OWN_ADDRESSES)
+    assert set(beside) == {name for name in before if name.startswith("moim-")} | {"proxy"}
+    networks = beside["proxy"]["networks"]
+    assert isinstance(networks, dict)
+    proxy = networks["default"]["ipv4_address"]
+    addresses = set()
+    for name, one in beside.items():
+        if name == "proxy":
+            continue
+        environment = environment_of(before[name]) | environment_of(one)
+        settings = Settings(**{known[key]: value for key, value in environment.items()})
+        address = urlsplit(settings.node_public_url or "")
+        assert one["ports"] == [f"{address.port}:{environment['MOIM_PORT']}"]
+        assert settings.trusted_proxies == (proxy,), "nobody else who comes that way is believed"
+        addresses.add(address)
+    assert len(addresses) == 2

@@ -1,8 +1,11 @@
 """What every answer carries, and what is said about the pages to machines."""
 
+import json
+
 import httpx
 
 from tests.http.conftest import Build, House
+from tests.http.forms import parse
 
 
 async def test_nothing_but_our_own_is_loaded_and_nothing_unsafe(
@@ -41,6 +44,46 @@ async def test_a_policy_holds_no_ipv6_address_because_it_cannot(
 ) -> None:
     answer = await browser.get("/", headers={"host": "[2600:1::2]:3000"})
     assert "connect-src 'self';" in answer.headers["content-security-policy"]
+
+
+async def test_the_servers_of_a_deployment_are_named_as_they_come(build: Build) -> None:
+    known: list[str] = []
+    house = build(sfu_addresses=lambda: tuple(known), livekit_url="wss://livekit.example.org")
+    house.rooms.put("abcd-efgh-jkm")
+    async with house.browser() as reader:
+        for address, named in (
+            (None, ""),
+            ("https://one.example.org", " wss://one.example.org https://one.example.org"),
+            ("http://10.0.0.5:3001", " ws://10.0.0.5:3001 http://10.0.0.5:3001"),
+        ):
+            known[:] = [address] if address else []
+            page = await reader.get("/r/abcd-efgh-jkm")
+            policy = page.headers["content-security-policy"]
+            own = "'self' ws://moim.test wss://moim.test"
+            livekit = " wss://livekit.example.org https://livekit.example.org"
+            assert f"connect-src {own}{named}{livekit};" in policy
+
+
+async def test_a_page_is_told_the_servers_that_its_policy_names_though_one_comes_meanwhile(
+    build: Build,
+) -> None:
+    servers = ["https://one.example.org"]
+
+    def named() -> tuple[str, ...]:
+        before = tuple(servers)
+        servers.append("https://two.example.org")  # it comes while the page is made
+        return before
+
+    house = build(sfu_addresses=named)
+    house.rooms.put("abcd-efgh-jkm")
+    async with house.browser() as reader:
+        page = await reader.get("/r/abcd-efgh-jkm")
+    start = parse(page.text).find(".//script[@id='moim-start']")
+    assert start is not None
+    told = json.loads(start.text or "")["network"]["sfu_addresses"]
+    assert told == ["https://one.example.org"]
+    assert "wss://one.example.org" in page.headers["content-security-policy"]
+    assert "two.example.org" not in page.headers["content-security-policy"]
 
 
 async def test_frames_are_a_setting(build: Build) -> None:

@@ -53,9 +53,10 @@ async def test_bytes_go_up_and_are_dropped_up_to_a_bound(visitor: httpx.AsyncCli
 async def test_a_trial_of_the_sfu_names_its_address_and_a_token_that_nobody_keeps(
     house: House, visitor: httpx.AsyncClient
 ) -> None:
-    house.rooms.trial = Access("/livekit", "a-token")
+    house.rooms.trial = Access("/livekit", "a-token", "https://one.example.org")
     answer = await visitor.post(TRIAL)
-    assert answer.json() == {"url": "/livekit", "token": "a-token"}
+    own = "https://one.example.org"
+    assert answer.json() == {"url": "/livekit", "token": "a-token", "address": own}
     assert answer.headers["cache-control"] == "no-store"
     house.rooms.trial = Refused(ErrorCode.SFU_MISSING)
     assert code_of(await visitor.post(TRIAL)) == "sfu_missing"

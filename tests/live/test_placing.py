@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from moim.live.placing import GAP_S, STEADY_S, UNUSED_S, Placing
+from moim.live.placing import GAP_S, MOST_NAMED, STEADY_S, UNUSED_S, Placing
 from moim.meeting.errors import Unavailable
 from moim.storage.database import Database
 from moim.storage.places import AT_ONCE, DEAD_S, QUIET_S, Places
@@ -41,11 +41,14 @@ class FakeSfu:
 class Server:
     """One of several, whose clock is the test's."""
 
-    def __init__(self, database: Database, name: str, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, name: str, now_s: Callable[[], float], address: str = ""
+    ) -> None:
         self.sfu = FakeSfu(f"http://127.0.0.1/{name}")
         rows = Places(database, name)
         self.url = f"/livekit/n/{name}"
-        self.placing = Placing(rows, self.sfu, self.url, f"http://{name}", now_s, self.knock)
+        url = address + self.url
+        self.placing = Placing(rows, self.sfu, url, f"http://{name}", now_s, self.knock)
         self.followed: list[str] = []
         self.closed: set[str] = set()
         """Addresses at which nobody listens."""
@@ -109,6 +112,34 @@ async def test_both_send_everybody_to_where_the_room_was_put_first(deployment: D
     assert (await first.placing.place(ROOM)).api_url == first.sfu.api_url, "its own, past the proxy"
     assert first.placing.holds(ROOM)
     assert not second.placing.holds(ROOM)
+
+
+async def test_a_servers_own_address_is_told_beside_the_path_and_known_to_the_others(
+    deployment: Deployment,
+) -> None:
+    first, second = deployment.servers
+    third = Server(deployment.database, "n_third", lambda: 0.0, "https://third.example.org")
+    await third.placing.look()
+    await third.placing.place(ROOM)
+    for one in (third, first):
+        where = await one.placing.place(ROOM)
+        assert (where.address, where.url) == ("https://third.example.org", third.url)
+    assert (await second.placing.place("another-room")).address is None
+    assert not first.placing.addresses, "pages do without until it has looked"
+    await first.placing._look_once(0)
+    assert list(first.placing.addresses) == ["https://third.example.org"]
+    await third.placing._rows.leave()
+    await first.placing._look_once(4)
+    assert list(first.placing.addresses) == []
+
+
+async def test_no_more_addresses_are_named_than_a_proxy_takes(deployment: Deployment) -> None:
+    first, _ = deployment.servers
+    for n in range(MOST_NAMED + 2):
+        url = f"https://moim-{n:03}.example.org/livekit/n/moim-{n}"
+        await Places(deployment.database, f"n_{n}").beat(url, "http://x", draining=False)
+    await first.placing.look_for_addresses()
+    assert len(first.placing.addresses) == MOST_NAMED
 
 
 async def test_a_dead_servers_room_is_taken_and_its_meeting_is_told(

@@ -333,7 +333,8 @@ async def test_a_server_that_slept_puts_nobody_out_before_it_has_heard_what_happ
 async def test_the_way_in_is_for_who_has_a_seat(house: House, room: LiveRoom) -> None:
     (mina,) = await seated(room, MINA)
     said = await room.query(mina.connection, AskAccess())
-    assert said.extra["access"] == {"url": "/livekit", "token": f"tea:{MINA}:False"}
+    token = f"tea:{MINA}:False"
+    assert said.extra["access"] == {"url": "/livekit", "token": token, "address": None}
     stranger = Browser(room, JUN)
     with pytest.raises(Refused) as refused:
         await room.query(stranger.connection, AskAccess())

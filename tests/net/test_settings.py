@@ -93,6 +93,54 @@ def test_a_bad_value_is_refused_with_its_name_and_a_fix(
         load_settings()
 
 
+ONE_OF_SEVERAL = {
+    "database_url": "postgresql+asyncpg://db/moim",
+    "redis_url": "redis://redis:6379/0",
+    "node": "moim-1",
+    "node_url": "http://moim-1:3000",
+}
+
+
+def test_one_of_several_servers_has_an_address_of_its_own_for_browsers() -> None:
+    settings = load_settings(**ONE_OF_SEVERAL, node_public_url="https://Moim-1.example.org:8443/")
+    assert settings.node_public_url == "https://moim-1.example.org:8443"
+    plain = load_settings(
+        **ONE_OF_SEVERAL, node_public_url="http://10.0.0.5:3001", public_url="http://10.0.0.4"
+    )
+    assert plain.node_public_url == "http://10.0.0.5:3001"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("wss://moim-1.example.org", "write https://"),
+        ("https://moim-1.example.org/livekit", "write https://moim-1.example.org"),
+        ("https://[2001:db8::1]:3000", "no way to write an IPv6 address"),
+        ("https://x;script-src", "is no name of a host"),
+        ("https://*.example.org", "is no name of a host"),
+        ("https://모임.example", "is no name of a host"),
+        ("", "is no origin"),
+    ],
+)
+def test_an_own_address_that_no_policy_can_hold_is_refused(value: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=f"MOIM_NODE_PUBLIC_URL: .*{said}"):
+        load_settings(**ONE_OF_SEVERAL, node_public_url=value)
+
+
+def test_an_own_address_is_for_one_of_several_servers() -> None:
+    with pytest.raises(SettingsError, match=r"MOIM_NODE_PUBLIC_URL: .*set MOIM_NODE and"):
+        load_settings(node_public_url="https://moim-1.example.org")
+
+
+def test_pages_over_https_are_not_sent_to_a_plain_address() -> None:
+    with pytest.raises(SettingsError, match=r"MOIM_PUBLIC_URL: .*MOIM_NODE_PUBLIC_URL"):
+        load_settings(
+            **ONE_OF_SEVERAL,
+            node_public_url="http://moim-1.example.org",
+            public_url="https://meet.example.org",
+        )
+
+
 def test_a_refused_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOIM_SECRET", "hunter2")
     monkeypatch.setenv("MOIM_DATABASE_URL", "postgres://me:hunter2@db/moim")

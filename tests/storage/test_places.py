@@ -54,6 +54,15 @@ async def test_a_room_is_where_it_was_put_first_and_everybody_reads_where(
     assert await second.mine() == {}
 
 
+async def test_where_browsers_are_sent_is_read_of_all_servers(
+    database: Database, first: Places, second: Places
+) -> None:
+    await silent(database, "n_second")
+    assert sorted(await first.urls()) == ["/livekit/n/n_first", "/livekit/n/n_second"]
+    await second.leave()
+    assert await first.urls() == ["/livekit/n/n_first"]
+
+
 async def test_of_those_who_take_a_room_at_once_one_has_it(database: Database) -> None:
     servers = [await living(database, f"n_{n}") for n in range(5)]
     took = await asyncio.gather(*(one.take(ROOM, None) for one in servers))

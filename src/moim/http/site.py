@@ -1,6 +1,6 @@
 """What every view and resource is given: one object, made by `wiring.make_site`, never global."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection, Request
@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from moim.http.files import FileDesk
 from moim.http.forwarded import HeaderFamily
+from moim.http.headers import no_addresses
 from moim.http.identity import Identities
 from moim.http.images import ImageDesk
 from moim.http.links import Links
@@ -72,6 +73,8 @@ class Options:
     """Whether meetings may move to an SFU."""
     sfu_udp_port: Callable[[], int | None] = no_port
     """The UDP port of moim's own SFU, for whoever has to open it."""
+    sfu_addresses: Callable[[], Collection[str]] = no_addresses
+    """Of several servers, where pages reach each one's SFU past the proxy, as of now."""
     dev: bool = False
     image_max_bytes: int = 10 * 1024 * 1024
     image_max_pixels: int = 40_000_000

@@ -1,7 +1,6 @@
 """The one place where the pages meet the app: `make_site` from real parts, `add_pages` onto it."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
@@ -65,15 +64,6 @@ def make_site(
     )
 
 
-def _origins_of(url: str | None) -> tuple[str, ...]:
-    """What a page connects to for a server elsewhere: its socket, and HTTP to hear why not."""
-    if url is None:
-        return ()
-    parts = urlsplit(url)
-    s = "s" if parts.scheme in ("wss", "https") else ""
-    return (f"ws{s}://{parts.netloc}", f"http{s}://{parts.netloc}")
-
-
 def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
     """Give an app the pages: routes, error answers, and what every request passes on its way in.
 
@@ -110,8 +100,9 @@ def add_pages(app: Starlette, site: Site, built: Path = BUILT) -> None:
     # trusted proxies are believed), where we live, security headers, bugs, the language switch.
     app.add_middleware(LanguageSwitch)
     app.add_middleware(LastResort, answers=answers)
-    elsewhere = _origins_of(site.options.livekit_url)
-    app.add_middleware(SecurityHeaders, policy=Policy(site.options.frame_ancestors, elsewhere))
+    options = site.options
+    policy = Policy(options.frame_ancestors, options.livekit_url, options.sfu_addresses)
+    app.add_middleware(SecurityHeaders, policy=policy)
     app.add_middleware(SubPath, root_path=site.options.root_path)
     app.add_middleware(
         Forwarded,

@@ -21,7 +21,7 @@ import structlog
 
 from moim.live.knocking import nobody_listens
 from moim.live.looking import look_again_and_again
-from moim.media.places import Where
+from moim.media.places import Where, address_in
 from moim.meeting.errors import ErrorCode, MoimError, Unavailable
 from moim.meeting.visitors import identity_of
 from moim.storage.database import Conflict
@@ -37,6 +37,10 @@ UNUSED_S: Final = 20.0
 DRAIN_S: Final = 10.0
 _LOOK_S: Final = 0.1
 _RARELY: Final = 20
+_NOW_AND_THEN: Final = 4
+MOST_NAMED: Final = 32
+"""Addresses of servers that a page is told. They stand in a header, and proxies take heads of some
+KiB; to the servers beyond these pages go by the proxy."""
 _TRIES: Final = 3
 _SILENT: Final = "the room's server does not answer"
 _log = structlog.get_logger("moim.live")
@@ -91,6 +95,9 @@ class Placing:
         """When it was last looked which rooms are its own: who has slept is sure of none."""
         self._steady_since = float("inf")
         self._telling: set[asyncio.Task[None]] = set()
+        self.addresses: tuple[str, ...] = ()
+        """Where browsers reach servers past the proxy, as of the last look: this one's and the
+        others'. A page that is not told one goes by the proxy."""
 
     @asynccontextmanager
     async def watching(self, tell: Tell) -> AsyncIterator[None]:
@@ -116,7 +123,7 @@ class Placing:
 
     @property
     def here(self) -> Where:
-        return Where(self._url, self._sfu.api_url)
+        return Where.at(self._url, self._sfu.api_url)
 
     async def find(self, room: str) -> Where | None:
         found = await self._rows.find(room)
@@ -145,7 +152,7 @@ class Placing:
             return self.here
         if found.health is Health.DEAD:
             raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)
-        return Where(found.url, found.api_url)
+        return Where.at(found.url, found.api_url)
 
     async def _may_take(self, found: Placement) -> bool:
         if found.health in (Health.ALIVE, Health.DRAINING):
@@ -185,6 +192,8 @@ class Placing:
     async def _look_once(self, number: int) -> None:
         while await self.look():
             pass  # more than one handful was left behind
+        if number % _NOW_AND_THEN == 0:
+            await self.look_for_addresses()
         if number % _RARELY == 0:
             await self._rows.forget_the_dead()
 
@@ -198,6 +207,11 @@ class Placing:
         await self._give_up()
         self._sure_at = looking_since
         return not self._draining and await self._take_over()
+
+    async def look_for_addresses(self) -> None:
+        """See where browsers reach the servers. Raises: Unavailable."""
+        found = {address_in(url) for url in await self._rows.urls()}
+        self.addresses = tuple(sorted(one for one in found if one is not None)[:MOST_NAMED])
 
     async def _beat(self) -> None:
         await self._rows.beat(self._url, self._api_url, draining=self._draining)

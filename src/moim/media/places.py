@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,20 @@ class Where:
     """Where browsers are sent: a path of moim's own address, or an address."""
     api_url: str
     """Where its server API is."""
+    address: str | None = None
+    """Where the server itself is, past the proxy, for browsers: the path is the same there."""
+
+    @classmethod
+    def at(cls, url: str, api_url: str) -> "Where":
+        """An SFU of several: `url` is a path, with the address of its server before it if any."""
+        parts = urlsplit(url)
+        return cls(parts.path, api_url, address_in(url))
+
+
+def address_in(url: str) -> str | None:
+    """The address before a path, scheme and host alone; None before a bare path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else None
 
 
 class Places(Protocol):

@@ -21,6 +21,8 @@ class Access:
 
     url: str
     token: str
+    address: str | None = None
+    """Where the same path is reached past the proxy, if anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ class SfuPlane:
             .with_ttl(TOKEN_LIFETIME)
         )
         since_s = self._since_s.get((room, entry.identity), 0)
-        return Access(where.url, self._not_before(token.to_jwt(), since_s))
+        signed = self._not_before(token.to_jwt(), since_s)
+        return Access(where.url, signed, where.address)
 
     async def present(self, room: str) -> tuple[Present, ...]:
         return tuple(

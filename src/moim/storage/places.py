@@ -46,7 +46,7 @@ class Placement:
     epoch: int
     health: Health
     url: str = ""
-    """Where browsers are sent: a path of moim's own address, or an address."""
+    """Where browsers are sent: a path, with the server's own address before it if it has one."""
     api_url: str = ""
     """Where the other servers reach it."""
 
@@ -83,6 +83,11 @@ class Places:
         query = select(func.count()).where(lives, sfu.c.node_id != self.me, ~sfu.c.draining)
         async with self._database.reading() as connection:
             return int((await connection.execute(query)).scalar_one())
+
+    async def urls(self) -> Sequence[str]:
+        """Where browsers are sent, of every server that is not long dead, this one included."""
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(sfu.c.url))).scalars().all()
 
     async def find(self, room: str) -> Placement | None:
         """Where a room is; None when it is nowhere."""

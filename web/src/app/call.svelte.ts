@@ -28,7 +28,7 @@ import { reasonAgainst } from "./rights.ts";
 import { rememberSeat, type Seat } from "./seat.ts";
 import type { Sound } from "./sounds.ts";
 import { Stage } from "./stage.svelte.ts";
-import type { Start } from "./start.ts";
+import { hereOf, type Start } from "./start.ts";
 import { troubleButton, troubleText } from "./troubles.ts";
 import type { Visit } from "./visit.svelte.ts";
 import { Ways } from "./ways.ts";
@@ -133,7 +133,7 @@ export class Call {
       on: (event: string, handler: PassingHandler) => this.onPassing(event, handler),
       doubt: () => link.doubt(),
     };
-    this.#planes = new CallPlanes(link, seat.identity, wire, sfu, this.start.base);
+    this.#planes = new CallPlanes(link, seat.identity, wire, sfu, hereOf(this.start));
     this.session = this.#planes.session;
     this.#ways = new Ways(link, seat.identity, this.#planes, this.start.network.sfu);
     this.#publishing = new Publishing(this.session, link, seat.identity);

@@ -1,11 +1,12 @@
 import { MeshSession } from "../media/mesh.ts";
 import type { OpenedSession, PlaneName } from "../media/handover.ts";
 import { MovingSession } from "../media/moving_session.ts";
+import type { Access } from "../media/sfu_line.ts";
 import { ReliableSignals, type SignalRelay } from "../media/signals.ts";
 import type { RoomLink } from "../wire/link.ts";
 import type { Room } from "../wire/types.gen.ts";
 import { iceServers, RelayCredential } from "./relay.ts";
-import { fromHere, type SfuAccess } from "./sfu_access.ts";
+import { waysIn, type Here } from "./sfu_access.ts";
 
 /** The SFU's part of the program is large, and loaded where a meeting needs it. */
 export const loadSfu = () => import("../media/sfu.ts");
@@ -29,7 +30,7 @@ export class CallPlanes {
     private readonly self: string,
     private readonly wire: SignalRelay,
     sfu: SfuModule | null,
-    private readonly base: string,
+    private readonly here: Here,
   ) {
     const { room } = link;
     this.servers = iceServers(link.ice?.servers ?? []);
@@ -61,9 +62,9 @@ export class CallPlanes {
     return way !== "blocked" && way !== "away";
   }
 
-  private async access(trial: boolean): Promise<SfuAccess> {
+  private async access(trial: boolean): Promise<Access> {
     const { access } = await this.link.command("plane.access", { trial });
-    return fromHere(this.base, access);
+    return waysIn(this.here, access);
   }
 
   setReachable(up: boolean): void {

@@ -1,4 +1,5 @@
 /** What the server wrote into the page: enough to show the pre-join page without a connection. */
+import type { Here } from "./sfu_access.ts";
 
 export type Locale = "en" | "ko";
 export type Role = "host" | "guest";
@@ -31,6 +32,8 @@ export interface Start {
     /** Whether calls may move to a media server, and the UDP port of one that is moim's own. */
     readonly sfu: boolean;
     readonly sfu_udp_port: number | null;
+    /** Where this page may go to reach media servers past the proxy. */
+    readonly sfu_addresses: readonly string[];
   };
   readonly guest_link: string;
   /** Shown once, right after the room was made. */
@@ -70,6 +73,13 @@ export function limitsFrom(given: unknown): Limits {
     file_bytes: pick("file_bytes") ?? LIMITS.file_bytes,
   };
 }
+
+/** What a page's ways to the media server depend on. */
+export const hereOf = ({ base, network }: Pick<Start, "base" | "network">): Here => ({
+  base,
+  addresses: network.sfu_addresses,
+  secure: location.protocol === "https:",
+});
 
 export function readStart(page: Document): Start | null {
   const text = page.getElementById("moim-start")?.textContent;

@@ -1,6 +1,7 @@
 /** Looks at everything that a call needs of this browser's connection. Loaded when asked for. */
 import { post, type Caller } from "../app/api.ts";
-import { fromHere, type SfuAccess } from "../app/sfu_access.ts";
+import { waysIn, type SfuAccess } from "../app/sfu_access.ts";
+import { hereOf } from "../app/start.ts";
 import { lookAtRouter, type Place, type Router } from "../media/router.ts";
 import type { SfuWay } from "../media/sfu_line.ts";
 import * as m from "../paraglide/messages.js";
@@ -44,11 +45,14 @@ async function lookAtSpeedAndSfu(from: Viewpoint, tell: Tell, signal: AbortSigna
   tell("sfu", ofSfu(way, from));
 }
 
-async function lookAtSfu({ caller, slug }: Viewpoint, signal: AbortSignal): Promise<SfuWay> {
+async function lookAtSfu(
+  { caller, slug, network }: Viewpoint,
+  signal: AbortSignal,
+): Promise<SfuWay> {
   const { trySfu } = await import("../media/sfu.ts");
   // What is refused here says nothing of the way there.
   const access = await post<SfuAccess>(caller, `/r/${slug}/sfu-trial`);
-  const found = Promise.resolve(fromHere(caller.base, access));
+  const found = Promise.resolve(waysIn(hereOf({ base: caller.base, network }), access));
   return trySfu(() => found, {}, signal);
 }
 

@@ -15,9 +15,9 @@ import { pathOf, type Stat } from "./path";
 // What matters is said by us, and names and addresses are nobody's to read in a console.
 setLogLevel(LogLevel.silent);
 
-/** The way in, as the server tells it; a path is of the page's own address. */
+/** The ways in, the best one first; a path is of the page's own address. */
 export interface Access {
-  readonly url: string;
+  readonly urls: readonly string[];
   readonly token: string;
 }
 
@@ -25,6 +25,10 @@ export type LineState = "connecting" | "connected" | "reconnecting" | "failed";
 
 const AGAIN_MS = 1_000;
 const CONNECT_MS = 10_000;
+/** Where there is another way in, nobody waits longer for this one to answer. */
+const ANSWER_MS = 3_000;
+/** Ways in that did not answer by then: as long as the page lives they are not waited for again. */
+const silent = new Set<string>();
 /** After these the client gives up, and we begin anew. */
 const RESUMES_MS = [0, 300, 700];
 /** We were put out: there is nothing to come back to. */
@@ -36,8 +40,12 @@ export class SfuLine {
   onstate: (() => void) | null = null;
   /** Connected anew: what was published is not there any more. */
   onfresh: (() => void) | null = null;
+  /** Whether the SFU answered the last attempt, whatever became of it then. */
+  answered = false;
   private closed = false;
   private leaving = false;
+  /** A way is tried that is not the last one: where nobody answers, nothing is lost yet. */
+  private hasAnother = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -53,11 +61,12 @@ export class SfuLine {
       },
     });
     this.room
+      .on(RoomEvent.SignalConnected, () => (this.answered = true))
       .on(RoomEvent.Reconnecting, () => this.become("reconnecting"))
       .on(RoomEvent.SignalReconnecting, () => this.become("reconnecting"))
       .on(RoomEvent.Reconnected, () => this.become("connected"))
       .on(RoomEvent.Disconnected, (reason) => {
-        if (this.closed) return;
+        if (this.closed || (this.hasAnother && !this.answered)) return;
         this.become("reconnecting");
         if (reason === undefined || !FINAL.has(reason)) this.again();
       });
@@ -65,21 +74,42 @@ export class SfuLine {
 
   /** The first attempt; later ones go on by themselves. @throws when there is no way. */
   async open(): Promise<void> {
-    const { url, token } = await this.access();
+    const { urls, token } = await this.access();
     if (this.leaving) throw new Error("another session takes over");
-    await this.room.connect(absolute(url), token, {
-      autoSubscribe: true,
-      maxRetries: 0,
-      peerConnectionTimeout: CONNECT_MS,
-      websocketTimeout: CONNECT_MS,
-      rtcConfig: this.rtcConfig(),
-    });
+    const ways = urls.filter((url) => !silent.has(url));
+    for (const [at, url] of ways.entries()) {
+      this.hasAnother = at + 1 < ways.length;
+      if (await this.enter(url, token)) break;
+    }
     if (this.closed || this.leaving) {
       void this.room.disconnect(false);
       return;
     }
     this.become("connected");
     this.onfresh?.();
+  }
+
+  /** Whether that was the way in. @throws when no other one would be. */
+  private async enter(url: string, token: string): Promise<boolean> {
+    const began_ms = performance.now();
+    this.answered = false;
+    try {
+      await this.room.connect(absolute(url), token, {
+        autoSubscribe: true,
+        maxRetries: 0,
+        peerConnectionTimeout: CONNECT_MS,
+        websocketTimeout: this.hasAnother ? ANSWER_MS : CONNECT_MS,
+        rtcConfig: this.rtcConfig(),
+      });
+      return true;
+    } catch (error) {
+      // Media go the same way by whichever address one came.
+      if (!this.hasAnother || this.answered || this.closed || this.leaving) throw error;
+      if (performance.now() - began_ms >= ANSWER_MS) silent.add(url);
+      return false;
+    } finally {
+      this.hasAnother = false;
+    }
   }
 
   /** Tries until it succeeds or is closed. */
@@ -141,14 +171,12 @@ export async function trySfu(
   signal?: AbortSignal,
 ): Promise<SfuWay> {
   const line = new SfuLine(access, () => rtcConfig, {});
-  let answered = false;
-  line.room.once(RoomEvent.SignalConnected, () => (answered = true));
   signal?.addEventListener("abort", () => line.close(), { once: true });
   try {
     await line.open();
     return await wayOf(line.room);
   } catch {
-    return answered ? "blocked" : "away";
+    return line.answered ? "blocked" : "away";
   } finally {
     line.close();
   }

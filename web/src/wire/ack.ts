@@ -18,7 +18,13 @@ export type Ack<Extra = object> = (Accepted & Extra) | Declined;
 /** What some commands answer beside `seq`. */
 export interface Extras {
   "participant.join": { readonly sid: string; readonly snapshot: Room; readonly ice: IceSettings };
-  "plane.access": { readonly access: { readonly url: string; readonly token: string } };
+  "plane.access": {
+    readonly access: {
+      readonly url: string;
+      readonly token: string;
+      readonly address?: string | null;
+    };
+  };
   "ice.refresh": { readonly ice: IceSettings };
   sync: { readonly frames?: readonly Durable[]; readonly snapshot?: Room };
   "chat.history": {

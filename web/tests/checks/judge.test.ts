@@ -16,6 +16,7 @@ const NETWORK = {
   relay: false,
   sfu: true,
   sfu_udp_port: 7882,
+  sfu_addresses: [],
 };
 const guest: Reader = { host: false, network: NETWORK };
 const host: Reader = { host: true, network: NETWORK };

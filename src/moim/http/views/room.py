@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from moim.http.entrance import approach
+from moim.http.headers import SFU_ADDRESSES
 from moim.http.language import text_for
 from moim.http.links import host_of
 from moim.http.ports import RoomCard
@@ -70,6 +71,7 @@ def start_data(
             "relay": options.relay(),
             "sfu": options.sfu,
             "sfu_udp_port": options.sfu_udp_port(),
+            "sfu_addresses": list(request.scope.get(SFU_ADDRESSES, ())),
         },
         "guest_link": links.guest(room.slug),
         "host_link": made.host if made else None,
