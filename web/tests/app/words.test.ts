@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { codeOf, REFUSALS, WAYS } from "../../src/app/refusals.ts";
 import { troubleText } from "../../src/app/troubles.ts";
-import { overwriteGetLocale } from "../../src/paraglide/runtime.js";
+import { getLocale, overwriteGetLocale } from "../../src/paraglide/runtime.js";
 import { ERROR_CODES } from "../../src/wire/types.gen.ts";
 
 type Catalogue = Record<string, unknown>;
@@ -56,6 +56,10 @@ test("every message is used", () => {
 });
 
 const sentences = (text: string): number => text.split(/[.!?](?:\s|$)/u).filter(Boolean).length;
+
+const usual = getLocale;
+// Other tests run in the same process.
+afterAll(() => overwriteGetLocale(usual));
 
 describe.each(["en", "ko"] as const)("in %s", (locale) => {
   test.each(Object.keys(REFUSALS) as (keyof typeof REFUSALS)[])(
