@@ -14,6 +14,7 @@ from tests.sfu.serving import served
 
 SECRET = "a-secret-of-more-than-thirty-two-letters"
 ANOTHER = SECRET[::-1]
+NAMED = {"node": "moim-1", "node_url": "http://moim-1:3000", "sfu_udp_port": 0}
 KEYS = f"keys: {{{KEY}: {SECRET}}}"
 
 
@@ -42,6 +43,43 @@ async def test_a_port_that_somebody_has_is_a_note(
     said = await found(tmp_path, sfu_udp_port=port)
     assert said.level == OK
     assert str(port) in said.words
+
+
+async def of_several(folder: Path, **given: Any) -> list[Finding]:
+    several = {
+        "database_url": "postgresql+asyncpg://db/moim",
+        "redis_url": "redis://redis:6379/0",
+    }
+    settings = load_settings(data_dir=folder, **several, **given)
+    return [one async for one in sfu.examine(settings)]
+
+
+async def test_several_servers_each_have_one_when_they_have_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sfu, "missing", lambda: None)
+    [said] = await of_several(tmp_path)
+    assert said.level == NOTE
+    assert "MOIM_NODE" in said.words
+    [said] = await of_several(tmp_path, **NAMED)
+    assert said.level == OK
+    assert "moim's own" in said.words
+
+
+@pytest.mark.parametrize(
+    ("path", "level"), [("/livekit", OK), ("/meet/livekit", BAD), (None, NOTE)]
+)
+async def test_the_own_address_of_one_of_several_must_lead_to_a_media_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | None, level: str
+) -> None:
+    monkeypatch.setattr(sfu, "missing", lambda: None)
+    async with served(f"path: {path or '/livekit'}") as server:
+        own = server.url.removesuffix(path or "/livekit")
+        if path is not None:
+            [_, said] = await of_several(tmp_path, **NAMED, node_public_url=own)
+    if path is None:
+        [_, said] = await of_several(tmp_path, **NAMED, node_public_url=own)
+    assert (said.id, said.level) == ("own_address", level)
 
 
 async def test_a_livekit_server_that_takes_the_key_is_well(tmp_path: Path) -> None:
