@@ -329,6 +329,19 @@ async def test_a_site_that_the_browser_truly_blocks_is_told_so(
             await browser.close()
 
 
+async def test_a_name_that_is_refused_costs_nothing_else_that_was_chosen(
+    party: Party, room: Links
+) -> None:
+    mina = await visitor(party, room)
+    await mina.turn_on_devices()
+    await mina.page.get_by_test_id("name-input").fill("<Mina>")
+    await mina.page.get_by_test_id("join-button").click()
+    await expect(mina.page.get_by_role("alert")).to_have_text(said("refusal_name_invalid"))
+    await expect(mina.page.get_by_test_id("name-input")).to_be_focused()
+    await expect(mina.page.get_by_test_id("own-video")).to_be_visible()
+    await mina.join("Mina")
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 async def test_an_insecure_page_says_so_and_lets_people_in_to_listen(
     moim_server: MoimServer, room: Links, language: str
@@ -356,9 +369,27 @@ async def test_an_insecure_page_says_so_and_lets_people_in_to_listen(
             await mina.join("Mina")
             await mina.sees()
             await mina.hears()
+            await copies_and_invites(mina)
         finally:
             await browser.close()
     troubles.check()
+
+
+async def copies_and_invites(person: Person) -> None:
+    """Such a page has neither a clipboard nor random ids of the browser's own."""
+    page = person.page
+    await page.get_by_test_id("chat-button").click()
+    await page.get_by_test_id("chat-input").fill("tea at four")
+    await page.get_by_test_id("chat-input").press("Enter")
+    await page.get_by_test_id("message").hover()
+    await page.get_by_test_id("message-menu").click()
+    await page.get_by_test_id("message-copy").click()
+    await page.get_by_test_id("chat-input").press("ControlOrMeta+v")
+    await expect(page.get_by_test_id("chat-input")).to_have_value("tea at four")
+    await page.get_by_test_id("invite-button").click()
+    await page.get_by_test_id("invite-later").locator("summary").click()
+    async with page.expect_download():
+        await page.get_by_test_id("invite-calendar").click()
 
 
 async def test_a_call_whose_looks_did_not_come_before_joining_has_them_all_the_same(

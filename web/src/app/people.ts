@@ -13,6 +13,8 @@ export interface Person {
   readonly shareSound: boolean;
   /** Their program does not know the plane that carries the call: they hear and see nobody. */
   readonly leftOut: boolean;
+  /** They take part in sound and picture on the plane that carries them: a way to them is sought. */
+  readonly expected: boolean;
   /** 1 is the first in the queue. */
   readonly handPlace: number | null;
 }
@@ -40,6 +42,7 @@ function personOf(room: Room, seat: Participant, me: string): Person {
     share: share === undefined || share.muted ? null : (share.mode ?? "text"),
     shareSound: sound !== undefined && !sound.muted,
     leftOut: isLeftOut(room, seat),
+    expected: room.meeting === null || seat.planes.includes(room.meeting.plane),
     handPlace: place < 0 ? null : place + 1,
   };
 }

@@ -27,6 +27,8 @@ const loadCall = () => loadPart(() => import("./in_call.ts"));
 export class Visit {
   screen = $state.raw<Screen>({ kind: "prejoin" });
   name = $state("");
+  /** The server does not take this name; everything else stays as it was chosen. */
+  nameRefused = $state(false);
   /** A reload in the middle of a call: straight back into the seat, without the pre-join page. */
   returning = $state(false);
   readonly remembered = new Remembered();
@@ -100,6 +102,7 @@ export class Visit {
 
   async #sit(seat: Seat, takeOver: boolean, returning: boolean): Promise<void> {
     this.screen = { kind: "joining" };
+    this.nameRefused = false;
     try {
       const { Call, CallView } = await loadCall();
       const call = await Call.join({
@@ -115,7 +118,10 @@ export class Visit {
     } catch (error) {
       const code = codeOf(error);
       if (code === "seat_taken") this.screen = { kind: "second_tab" };
-      else this.end(code);
+      else if (code === "name_invalid") {
+        this.nameRefused = true;
+        this.again();
+      } else this.end(code);
     }
   }
 }
