@@ -209,11 +209,11 @@ def list_rooms(context: typer.Context, data_dir: DataDir = None) -> None:
     if not found:
         _say("There is no room yet.")
         return
-    from moim.serve import own_url
+    from moim.serve import last_url
 
     table = [("ROOM", "ADDRESS", "LISTED", "PEOPLE", "MADE", "LAST USED")]
     for room in found:
-        address = f"{own_url(settings)}/r/{room.slug}"
+        address = f"{last_url(settings)}/r/{room.slug}"
         listed = "listed" if room.listed else "by link"
         people = f"{room.people}{' (locked)' if room.locked else ''}"
         made, used = _day(room.created_ms), _day(room.active_ms)
@@ -238,9 +238,9 @@ def host_link(
     if secret is None:
         typer.echo(f"moim: There is no room {slug}. `moim rooms` lists them.", err=True)
         raise typer.Exit(UNUSABLE)
-    from moim.serve import own_url
+    from moim.serve import last_url
 
-    _say(f"{own_url(settings)}/h/{slug}/{secret}")
+    _say(f"{last_url(settings)}/h/{slug}/{secret}")
 
 
 @asynccontextmanager

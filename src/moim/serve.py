@@ -47,6 +47,7 @@ STOP_PATIENCE_S: Final = 1
 CERTIFICATE_CHECK_S: Final = 60
 KEEP_ALIVE_S: Final = 30
 WEBSOCKET_OVERHEAD_BYTES: Final = 16 * 1024  # the packet around the largest event
+ADDRESS_FILE: Final = "address"  # in the data folder, for `moim rooms`
 SFU_FRAME_BYTES: Final = 512 * 1024  # a session description of fifty people
 
 Say = Callable[[str], None]
@@ -425,6 +426,24 @@ def own_url(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.root_path}"
 
 
+def last_url(settings: Settings) -> str:
+    """Give the address that a server of this data folder was last reached at: `moim rooms` is
+    another process, and knows neither its --port nor its certificate."""
+    if settings.public_url or settings.domain:
+        return own_url(settings)
+    with suppress(OSError):
+        kept = (settings.data_dir / ADDRESS_FILE).read_text(encoding="utf-8").strip()
+        if kept.startswith(("http://", "https://")):
+            return kept
+    return own_url(settings)
+
+
+def _keep_url(settings: Settings, url: str) -> None:
+    # A full disk is no reason not to serve.
+    with suppress(OSError):
+        (settings.data_dir / ADDRESS_FILE).write_text(url + "\n", encoding="utf-8")
+
+
 def _say_addresses(
     settings: Settings, steps: Steps, certified: _Certified | None, front: "Front | None"
 ) -> None:
@@ -433,6 +452,7 @@ def _say_addresses(
     url = own_url(settings)
     if front is not None and front.names and not settings.public_url:
         url = secure_origin(front.names[0], settings.port) + settings.root_path
+    _keep_url(settings, url)
     steps.say(f"Open  {url}")
     if certified is not None:
         _say_lan(settings, steps.say, certified)

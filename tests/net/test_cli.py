@@ -14,6 +14,7 @@ from moim import lan
 from moim.cli import main
 from moim.lan import LanHost, ensure_certificates
 from moim.listening import listen
+from moim.serve import ADDRESS_FILE
 from moim.settings import Settings, load_settings, settings_table, variable_of
 from moim.storage.database import Database
 from moim.storage.host_links import hash_of
@@ -139,6 +140,16 @@ def test_rooms_are_listed_with_their_addresses(moim: Run) -> None:
     assert head.split() == ["ROOM", "ADDRESS", "LISTED", "PEOPLE", "MADE", "LAST", "USED"]
     assert "금요일 차 모임" in row
     assert "http://localhost:3000/r/abcd-efgh-jkm  listed  2 " in row
+
+
+def test_rooms_have_the_address_of_the_server_that_was_started_last(
+    moim: Run, tmp_path: Path
+) -> None:
+    a_room("abcd-efgh-jkm", "Tea")
+    (tmp_path / "data" / ADDRESS_FILE).write_text("https://localhost:4000/meet\n", "utf-8")
+    assert "  https://localhost:4000/meet/r/abcd-efgh-jkm  " in moim("rooms")[1]
+    link = moim("rooms", "host-link", "abcd-efgh-jkm")[1]
+    assert link.startswith("https://localhost:4000/meet/h/abcd-efgh-jkm/")
 
 
 @pytest.mark.parametrize("given", ["abcd-efgh-jkm", "https://meet.example/r/abcd-efgh-jkm"])

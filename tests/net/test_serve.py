@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from moim.listening import ListenError, listen
-from moim.serve import _listeners, run
+from moim.serve import _listeners, last_url, run
 from moim.settings import Settings, load_settings, variable_of
 from tests.net.test_stun import decode, mapped_address, request
 
@@ -61,6 +61,15 @@ def test_each_step_is_a_line_with_its_time_and_the_address_comes_last(tmp_path: 
         assert re.fullmatch(r"http://localhost:\d+", address(said))
         assert "█" not in "".join(said)  # no code to localhost: a phone cannot open it
         assert httpx.get(f"{address(said)}/hello").text == "http /hello 127.0.0.1"
+
+
+def test_another_process_knows_by_which_address_the_server_is_reached(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path)
+    assert last_url(settings) == "http://localhost:3000"
+    with running(tmp_path) as (_, said):
+        assert last_url(settings) == address(said)
+    public = load_settings(data_dir=tmp_path, public_url="https://meet.example")
+    assert last_url(public) == "https://meet.example"
 
 
 def test_ctrl_c_ends_open_connections_within_two_seconds_and_without_a_word(
