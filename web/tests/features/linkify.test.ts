@@ -12,6 +12,11 @@ describe("a link", () => {
     ["(https://example.org/a_(b))", "https://example.org/a_(b)", "https://example.org/a_(b)"],
     ["www.example.org/x?y=1&z", "www.example.org/x?y=1&z", "https://www.example.org/x?y=1&z"],
     ["mailto:mina@example.org!", "mailto:mina@example.org", "mailto:mina@example.org"],
+    ["https://example.org에서 만나요", "https://example.org", "https://example.org/"],
+    ["자료는 https://a.org/plan입니다.", "https://a.org/plan", "https://a.org/plan"],
+    ["https://a.org/까지", "https://a.org/", "https://a.org/"],
+    ["www.example.org을", "www.example.org", "https://www.example.org/"],
+    ["https://a.org/wiki/가", "https://a.org/wiki/가", "https://a.org/wiki/%EA%B0%80"],
     [
       "주소는 https://예시.한국/길 이에요",
       "https://예시.한국/길",

@@ -7,6 +7,12 @@ export type Piece =
 const CANDIDATE =
   /(?:https?:\/\/|mailto:|www\.)[^\s<>"'`\u200b-\u200f\u202a-\u202e\u2066-\u2069]+/giu;
 const TRAILING = /[.,;:!?…。、·'"”’]+$/u;
+/**
+ * A Korean particle is written on to what it follows, also to an address: "https://a.org에서". A word
+ * that is Hangul from its beginning, as in the addresses of an encyclopedia, stays whole.
+ */
+const PARTICLE =
+  /(?:(?<=[\w-])(?:은|는|이|가|을|를|에|의|도|만|로|과|와|랑)|(?<=[\w/-])(?:으로|에서|에는|에도|에게|까지|부터|처럼|라고|이라고|하고|이고|이랑|인데요?|입니다|이에요|예요))$/u;
 const SAFE = new Set(["http:", "https:", "mailto:"]);
 
 export function linkify(text: string): Piece[] {
@@ -39,6 +45,7 @@ function trimmed(address: string): string {
         shown = shown.slice(0, -1);
       }
     }
+    shown = shown.replace(PARTICLE, "");
     if (shown === before) return shown;
   }
 }
