@@ -1,36 +1,17 @@
 import { Capture, type Reason } from "../media/capture.ts";
-import {
-  acquireScreen,
-  canShareScreen,
-  type Device as RawDevice,
-  type DeviceKind,
-  type DeviceList,
-  listDevices,
-  watchDevices,
-} from "../media/devices.ts";
-import { classify, DeviceFailure, type FailureCode } from "../media/failures.ts";
-import { meterPosition, playTestSound } from "../media/level.ts";
+import { canShareScreen, type DeviceKind } from "../media/devices.ts";
+import type { DeviceFailure } from "../media/failures.ts";
+import { playTestSound } from "../media/level.ts";
 import { canChooseOutput } from "../media/playback.ts";
-import type { ShareMode, Source } from "../media/session.ts";
-import { LocalVoice } from "../media/speaking.ts";
-import * as m from "../paraglide/messages.js";
+import type { ShareMode } from "../media/session.ts";
+import { type Device, DeviceChoice } from "./device_choice.svelte.ts";
+import { DeviceTroubles } from "./device_troubles.svelte.ts";
+import type { MediaSink } from "./media_sink.ts";
+import { askOnce } from "./one_question.ts";
+import { OwnScreen } from "./own_screen.svelte.ts";
+import { OwnVoice } from "./own_voice.svelte.ts";
 import type { Remembered } from "./remembered.svelte.ts";
-import type { About, Trouble, TroubleKind } from "./troubles.ts";
-
-export interface Device {
-  readonly id: string;
-  readonly label: string;
-}
-
-/** Where tracks go once there is a call. Before it there is none, and nothing leaves the page. */
-export interface MediaSink {
-  publish(source: Source, track: MediaStreamTrack, muted: boolean): Promise<void>;
-  publishShare(track: MediaStreamTrack, mode: ShareMode): Promise<void>;
-  setShareMode(mode: ShareMode): void;
-  mute(source: Source): Promise<void>;
-  unmute(source: Source): Promise<void>;
-  unpublish(source: Source): Promise<void>;
-}
+import type { Trouble } from "./troubles.ts";
 
 export interface LocalNews {
   /** Another device took over by itself. */
@@ -50,24 +31,6 @@ class Switch {
   stream = $state.raw<MediaStream | null>(null);
 }
 
-const TROUBLE: Readonly<Record<FailureCode, TroubleKind>> = {
-  denied: "denied",
-  system: "system",
-  dismissed: "dismissed",
-  missing: "missing",
-  busy: "busy",
-  insecure: "insecure",
-  unsupported: "insecure",
-  overconstrained: "failed",
-  failed: "failed",
-};
-
-const NAMES: Readonly<Record<DeviceKind, (of: { number: number }) => string>> = {
-  microphone: m.device_unnamed_microphone,
-  camera: m.device_unnamed_camera,
-  speaker: m.device_unnamed_speaker,
-};
-
 /** Our own camera, microphone and screen, before and in the call. */
 export class LocalMedia {
   readonly microphone = new Switch();
@@ -75,44 +38,39 @@ export class LocalMedia {
   /** True once somebody asked for devices by a click; before it no permission is wanted. */
   asked = $state(false);
   asking = $state(false);
-  share = $state.raw<{ readonly mode: ShareMode; readonly sound: boolean } | null>(null);
-  troubles = $state.raw<readonly Trouble[]>([]);
-  /** 0..1 as a meter draws it. */
-  level = $state(0);
-  speaking = $state(false);
   /** The system took a device, and gives it back only by a tap. */
   resumeNeeded = $state(false);
-  chosen = $state({ microphone: "", camera: "", speaker: "" });
-
-  #devices = $state.raw<DeviceList>({ microphone: [], camera: [], speaker: [] });
-  #captures: Record<Kind, Capture> | null = null;
-  #waiting = new Set<Kind>();
-  #voice: LocalVoice | null = null;
-  #voiceTrack: MediaStreamTrack | null = null;
-  #sink: MediaSink | null = null;
-  #shareTracks: MediaStreamTrack[] = [];
-  #unwatch: () => void;
   news: LocalNews = {};
 
+  #choice: DeviceChoice;
+  #troubles = new DeviceTroubles();
+  #captures: Record<Kind, Capture> | null = null;
+  #waiting = new Set<Kind>();
+  #sink: MediaSink | null = null;
+  #screen = new OwnScreen(() => this.#sink);
+  #voice = new OwnVoice({
+    speaking: (speaking) => this.news.speaking?.(speaking),
+    talkingWhileMuted: () => this.news.talkingWhileMuted?.(),
+  });
+
   constructor(private readonly remembered: Remembered) {
-    this.chosen = {
-      microphone: remembered.microphone_id,
-      camera: remembered.camera_id,
-      speaker: remembered.speaker_id,
-    };
-    this.#unwatch = watchDevices((list) => (this.#devices = list));
+    this.#choice = new DeviceChoice(remembered);
   }
 
   get cameras(): readonly Device[] {
-    return named("camera", this.#devices.camera);
+    return this.#choice.cameras;
   }
 
   get microphones(): readonly Device[] {
-    return named("microphone", this.#devices.microphone);
+    return this.#choice.microphones;
   }
 
   get speakers(): readonly Device[] {
-    return this.speakerChoosable ? named("speaker", this.#devices.speaker) : [];
+    return this.#choice.speakers;
+  }
+
+  get chosen(): Readonly<Record<DeviceKind, string>> {
+    return this.#choice.chosen;
   }
 
   get speakerChoosable(): boolean {
@@ -123,35 +81,53 @@ export class LocalMedia {
     return canShareScreen();
   }
 
+  get share(): OwnScreen["share"] {
+    return this.#screen.share;
+  }
+
+  get troubles(): readonly Trouble[] {
+    return this.#troubles.all;
+  }
+
+  /** How loud our microphone is, 0..1 as a meter draws it. */
+  get level(): number {
+    return this.#voice.level;
+  }
+
+  get speaking(): boolean {
+    return this.#voice.speaking;
+  }
+
   // ------------------------------------------------------------------ turning on and off
 
   /** The one question to the browser: camera and microphone together, by a click. */
   async askForBoth(): Promise<void> {
+    const { remembered } = this;
     this.asking = true;
     // Both were off the last time: whoever presses this now wants them.
-    if (!this.remembered.microphone_on && !this.remembered.camera_on) {
-      this.remembered.microphone_on = this.remembered.camera_on = true;
+    if (!remembered.microphone_on && !remembered.camera_on) {
+      remembered.microphone_on = remembered.camera_on = true;
     }
-    const primer = await this.#prime();
+    const answer = remembered.microphone_on && remembered.camera_on ? await askOnce() : null;
     this.asked = true;
-    if (primer !== "refused") {
+    if (typeof answer === "string") this.#troubles.refused(answer);
+    else {
       await Promise.all([
-        this.remembered.microphone_on ? this.#turnOn("microphone") : null,
-        this.remembered.camera_on ? this.#turnOn("camera") : null,
+        remembered.microphone_on ? this.#turnOn("microphone") : null,
+        remembered.camera_on ? this.#turnOn("camera") : null,
       ]);
+      for (const track of answer?.getTracks() ?? []) track.stop();
     }
-    if (primer instanceof MediaStream) for (const track of primer.getTracks()) track.stop();
-    this.#mergeTroubles();
+    this.#troubles.merge();
     this.asking = false;
-    await this.#list();
+    await this.#look();
   }
 
   async setMicrophone(on: boolean): Promise<void> {
     this.asked = true;
     this.remembered.microphone_on = on;
     this.remembered.save();
-    if (on) await this.#turnOn("microphone");
-    else await this.#turnOff("microphone");
+    await this.setMicrophoneForNow(on);
   }
 
   /** Push-to-talk and a host's mute: not a choice to be remembered. */
@@ -164,8 +140,7 @@ export class LocalMedia {
     this.asked = true;
     this.remembered.camera_on = on;
     this.remembered.save();
-    if (on) await this.#turnOn("camera");
-    else await this.#turnOff("camera");
+    await this.setCameraForNow(on);
   }
 
   async setCameraForNow(on: boolean): Promise<void> {
@@ -178,7 +153,7 @@ export class LocalMedia {
     this[kind].on = false;
     this.#captures?.[kind].stop();
     if (kind === "camera") this.camera.stream = null;
-    else this.#listen(null);
+    else this.#voice.stop();
     await this.#sink?.unpublish(kind);
   }
 
@@ -198,9 +173,7 @@ export class LocalMedia {
   // ------------------------------------------------------------------------- choosing
 
   async choose(kind: DeviceKind, id: string): Promise<void> {
-    this.chosen[kind] = id;
-    this.remembered[`${kind}_id`] = id;
-    this.remembered.save();
+    this.#choice.choose(kind, id);
     if (kind === "speaker") this.news.speakerChosen?.(id);
     // A device that is off is only chosen; a muted microphone goes on listening for its owner.
     else if (this.#capture(kind).track) await this.#start(kind);
@@ -218,36 +191,16 @@ export class LocalMedia {
   // --------------------------------------------------------------------------- sharing
 
   /** @throws DeviceFailure; a closed question is no failure and shares nothing. */
-  async startShare(mode: ShareMode): Promise<boolean> {
-    const screen = await acquireScreen(mode);
-    if (screen === null) return false;
-    const sink = this.#sink;
-    if (!sink) {
-      screen.video.stop();
-      screen.audio?.stop();
-      return false;
-    }
-    this.#shareTracks = screen.audio ? [screen.video, screen.audio] : [screen.video];
-    this.share = { mode, sound: screen.audio !== null };
-    await sink.publishShare(screen.video, mode);
-    if (screen.audio) await sink.publish("screen_share_audio", screen.audio, false);
-    return true;
+  startShare(mode: ShareMode): Promise<boolean> {
+    return this.#screen.start(mode);
   }
 
-  /** Sharp letters or smooth motion, for the share that runs. */
   setShareMode(mode: ShareMode): void {
-    if (!this.share) return;
-    this.share = { ...this.share, mode };
-    this.#sink?.setShareMode(mode);
+    this.#screen.setMode(mode);
   }
 
-  async stopShare(): Promise<void> {
-    if (!this.share) return;
-    this.share = null;
-    for (const track of this.#shareTracks) track.stop();
-    this.#shareTracks = [];
-    await this.#sink?.unpublish("screen_share");
-    await this.#sink?.unpublish("screen_share_audio");
+  stopShare(): Promise<void> {
+    return this.#screen.stop();
   }
 
   // ------------------------------------------------------------------------- lifetime
@@ -278,22 +231,20 @@ export class LocalMedia {
     this.news = {};
     this.#captures?.microphone.stop();
     this.#captures?.camera.stop();
-    for (const track of this.#shareTracks) track.stop();
-    this.#shareTracks = [];
-    this.share = null;
+    this.#screen.release();
     this.microphone.on = false;
     this.camera.on = false;
     this.camera.stream = null;
     this.asked = false;
-    this.troubles = [];
-    this.#listen(null);
+    this.#troubles.clear();
+    this.#voice.stop();
   }
 
   close(): void {
     this.release();
     this.#captures?.microphone.close();
     this.#captures?.camera.close();
-    this.#unwatch();
+    this.#choice.close();
   }
 
   // -------------------------------------------------------------------------- internals
@@ -320,7 +271,7 @@ export class LocalMedia {
     const running = this.#capture(kind).track;
     if (kind === "microphone" && running) {
       running.enabled = true;
-      this.#voice?.setMuted(false);
+      this.#voice.setMuted(false);
       await this.#sink?.unmute("microphone");
       return;
     }
@@ -331,8 +282,8 @@ export class LocalMedia {
     this.#waiting.add(kind);
     try {
       await this.#capture(kind).start(this.chosen[kind]);
-      this.troubles = this.troubles.filter(({ about }) => about !== kind && about !== "both");
-      void this.#list();
+      this.#troubles.settle(kind);
+      void this.#look();
     } catch (error) {
       // Another choice came meanwhile: that one decides.
       if (this.#capture(kind).track === null) {
@@ -353,15 +304,14 @@ export class LocalMedia {
       // It stays captured, so that "you are talking while muted" can be said.
       const track = this.#capture("microphone").track;
       if (track) track.enabled = false;
-      this.#voice?.setMuted(true);
-      this.speaking = false;
+      this.#voice.setMuted(true);
     }
     await this.#sink?.mute(kind);
   }
 
   #got(kind: Kind, track: MediaStreamTrack, label: string, reason: Reason): void {
     const { on } = this[kind];
-    const former = kind === "camera" ? this.camera.stream?.getTracks()[0] : this.#voiceTrack;
+    const former = kind === "camera" ? this.camera.stream?.getTracks()[0] : this.#voice.track;
     // In a call the session stops it, once the others have the new one.
     if (!this.#sink && former !== track) former?.stop();
     if (kind === "camera") {
@@ -372,7 +322,7 @@ export class LocalMedia {
       this.camera.stream = new MediaStream([track]);
     } else {
       track.enabled = on;
-      this.#listen(track);
+      this.#voice.listen(track, !on);
     }
     if (reason === "fallback" || reason === "returned") this.news.switched?.(label);
     void this.#sink?.publish(kind, track, !on);
@@ -381,76 +331,17 @@ export class LocalMedia {
   #lost(kind: Kind, failure: DeviceFailure): void {
     this[kind].on = false;
     if (kind === "camera") this.camera.stream = null;
-    else this.#listen(null);
+    else this.#voice.stop();
     this.#complain(kind, failure);
     void this.#sink?.unpublish(kind);
   }
 
-  #listen(track: MediaStreamTrack | null): void {
-    if (track === this.#voiceTrack) return;
-    this.#voice?.stop();
-    this.#voice = null;
-    this.#voiceTrack = track;
-    this.level = 0;
-    this.speaking = false;
-    if (track === null) return;
-    const voice = new LocalVoice(track, !this.microphone.on);
-    voice.on("level", (level) => (this.level = meterPosition(level)));
-    voice.on("speaking", (speaking) => {
-      this.speaking = speaking;
-      this.news.speaking?.(speaking);
-    });
-    voice.on("talking_while_muted", () => this.news.talkingWhileMuted?.());
-    this.#voice = voice;
-  }
-
-  /** One question for both devices; the tracks only hold the answer until each is opened. */
-  async #prime(): Promise<MediaStream | "refused" | null> {
-    const { microphone_on: audio, camera_on: video } = this.remembered;
-    const media = navigator.mediaDevices as MediaDevices | undefined;
-    if (!audio || !video || !media) return null;
-    try {
-      return await media.getUserMedia({ audio: true, video: true });
-    } catch (error) {
-      if (!(error instanceof DOMException) || error.name !== "NotAllowedError") return null;
-      // Asking for each again would only repeat the question that was just answered.
-      const state = await navigator.permissions
-        .query({ name: "camera" as PermissionName })
-        .then((permission) => permission.state)
-        .catch(() => null);
-      const code = classify(error, { secure: isSecureContext, permission: state });
-      this.troubles = [{ kind: TROUBLE[code], about: "both" }];
-      return "refused";
-    }
-  }
-
-  #complain(about: About, error: unknown): void {
-    const kind = error instanceof DeviceFailure ? TROUBLE[error.code] : "failed";
-    const others = this.troubles.filter((trouble) => trouble.about !== about);
-    const trouble: Trouble = { kind, about };
-    this.troubles = [...others, trouble];
+  #complain(kind: Kind, error: unknown): void {
+    const trouble = this.#troubles.add(kind, error);
     this.news.trouble?.(trouble);
   }
 
-  /** The same trouble with both is said once. */
-  #mergeTroubles(): void {
-    const [first, second] = this.troubles;
-    if (first && second && first.kind === second.kind) {
-      this.troubles = [{ kind: first.kind, about: "both" }];
-    }
+  async #look(): Promise<void> {
+    await this.#choice.look((kind) => this.#captures?.[kind].deviceId ?? "");
   }
-
-  async #list(): Promise<void> {
-    this.#devices = await listDevices();
-    for (const kind of ["microphone", "camera"] as const) {
-      const id = this.#captures?.[kind].deviceId;
-      if (id) this.chosen[kind] = id;
-    }
-  }
-}
-
-function named(kind: DeviceKind, devices: readonly RawDevice[]): Device[] {
-  return devices.flatMap(({ id, label }, index) =>
-    id === "" && label === "" ? [] : [{ id, label: label || NAMES[kind]({ number: index + 1 }) }],
-  );
 }

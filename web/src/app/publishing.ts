@@ -3,7 +3,7 @@ import { may, RIGHT_OF } from "../meeting/rights.ts";
 import { trackOf } from "../meeting/tracks.ts";
 import type { Room } from "../wire/types.gen.ts";
 import type { RoomLink } from "../wire/link.ts";
-import type { MediaSink } from "./local.svelte.ts";
+import type { MediaSink } from "./media_sink.ts";
 
 /**
  * Keeps what the room says of our tracks equal to what we send. The session is the truth about our
