@@ -1,18 +1,28 @@
 import { PushToTalk } from "../media/pushToTalk.ts";
-import { type CallPicture, QualityMeter } from "../media/quality.ts";
+import type { CallPicture } from "../media/quality.ts";
 import type { MovingSession } from "../media/moving_session.ts";
-import type { Listed, Source } from "../media/session.ts";
-import { Strain, type Strained } from "../media/strain.ts";
+import type { Source } from "../media/session.ts";
+import type { Strained } from "../media/strain.ts";
 import type { Durable } from "../meeting/fold.ts";
 import { findSeat } from "../meeting/membership.ts";
 import { may } from "../meeting/rights.ts";
 import * as m from "../paraglide/messages.js";
 import { RoomLink } from "../wire/link.ts";
-import type { Commands, PassingFrame, Right, Room } from "../wire/types.gen.ts";
+import type { Commands, Right, Room } from "../wire/types.gen.ts";
 import type { Caller } from "./api.ts";
 import { chime } from "./chime.ts";
 import { Connection } from "./connection.svelte.ts";
+import { deviceNews } from "./device_news.ts";
+import {
+  type EventHandler,
+  Happenings,
+  type PassingHandler,
+  type ReplacedHandler,
+} from "./happenings.ts";
+import { obeyHosts } from "./hosts_word.ts";
+import { listedIn } from "./listed.ts";
 import type { LocalMedia } from "./local.svelte.ts";
+import { Measured } from "./measured.svelte.ts";
 import { tell } from "./news.ts";
 import { tellOfPlanes } from "./plane_news.ts";
 import { Notices } from "./notices.svelte.ts";
@@ -29,7 +39,6 @@ import { rememberSeat, type Seat } from "./seat.ts";
 import type { Sound } from "./sounds.ts";
 import { Stage } from "./stage.svelte.ts";
 import { hereOf, type Start } from "./start.ts";
-import { troubleButton, troubleText } from "./troubles.ts";
 import type { Visit } from "./visit.svelte.ts";
 import { Ways } from "./ways.ts";
 import type { ShortcutLine } from "./shortcut_list.ts";
@@ -44,9 +53,6 @@ export interface JoinRequest {
   readonly returning: boolean;
 }
 
-type EventHandler = (event: Durable, before: Room, after: Room) => void;
-type PassingHandler = (frame: PassingFrame) => void;
-
 /** What a feature keeps for one call; made on first use, closed with the call. */
 export interface Keeper {
   close?(): void;
@@ -58,10 +64,6 @@ export interface Keeper {
  */
 export class Call {
   room = $state.raw<Room>() as Room;
-  /** The call as it is measured, once a second. */
-  picture = $state.raw<CallPicture | null>(null);
-  /** What does not bear our whole picture, so that less of it is sent. */
-  strained = $state<Strained | null>(null);
   /** A clock for the screen, once a second. */
   now_ms = $state(Date.now());
 
@@ -87,9 +89,8 @@ export class Call {
   #planes: CallPlanes;
   #ways: Ways;
   #publishing: Publishing;
-  #events = new Set<EventHandler>();
-  #replacing = new Set<(before: Room, after: Room) => void>();
-  #passing = new Map<string, Set<PassingHandler>>();
+  #measured: Measured;
+  #happenings = new Happenings();
   #keepers = new Map<unknown, Keeper>();
   #endings: (() => void)[] = [];
   #closed = false;
@@ -150,6 +151,7 @@ export class Call {
         });
       },
     });
+    this.#measured = new Measured(this.session);
     this.#clockSkew_ms = link.hello ? link.hello.now_ms - Date.now() : 0;
     this.connection.become(link.status);
     this.#follow();
@@ -167,15 +169,11 @@ export class Call {
   }
 
   onEvent(handler: EventHandler): () => void {
-    this.#events.add(handler);
-    return () => this.#events.delete(handler);
+    return this.#happenings.onEvent(handler);
   }
 
   onPassing(type: string, handler: PassingHandler): () => void {
-    let handlers = this.#passing.get(type);
-    if (!handlers) this.#passing.set(type, (handlers = new Set()));
-    handlers.add(handler);
-    return () => handlers.delete(handler);
+    return this.#happenings.onPassing(type, handler);
   }
 
   /** Calls back whenever the server is there again, and at once when it is. */
@@ -198,9 +196,8 @@ export class Call {
   }
 
   /** Calls back when the room was replaced as a whole: events in between were not seen. */
-  onReplaced(handler: (before: Room, after: Room) => void): () => void {
-    this.#replacing.add(handler);
-    return () => this.#replacing.delete(handler);
+  onReplaced(handler: ReplacedHandler): () => void {
+    return this.#happenings.onReplaced(handler);
   }
 
   /** A command whose refusal its caller handles. @throws Refusal */
@@ -278,6 +275,16 @@ export class Call {
       : this.remote.speaking.has(identity);
   }
 
+  /** The call as it is measured, once a second. */
+  get picture(): CallPicture | null {
+    return this.#measured.picture;
+  }
+
+  /** What does not bear our whole picture, so that less of it is sent. */
+  get strained(): Strained | null {
+    return this.#measured.strained;
+  }
+
   /** How good the way to somebody is; null until it was measured. */
   quality(identity: string): "good" | "fair" | "poor" | null {
     return this.picture?.people.find((one) => one.identity === identity)?.quality ?? null;
@@ -341,35 +348,9 @@ export class Call {
     const clock = setInterval(() => (this.now_ms = Date.now()), 1_000);
     const away = (): void => link.away();
     addEventListener("pagehide", away);
-    this.local.news = {
-      switched: (device) => this.notices.show(m.device_switched({ device }), { topic: "device" }),
-      speaking: (speaking) => this.pass("speaking.set", { speaking }),
-      talkingWhileMuted: () =>
-        this.notices.show(m.talking_muted(), {
-          topic: "talking while muted",
-          tone: "warning",
-          button: { label: m.unmute(), press: () => void this.toggleMicrophone() },
-        }),
-      trouble: (trouble) => {
-        const label = troubleButton(trouble);
-        this.notices.show(troubleText(trouble), {
-          topic: `trouble ${trouble.about}`,
-          tone: "error",
-          ...(label ? { button: { label, press: () => void this.local.retry(trouble) } } : {}),
-        });
-      },
-      speakerChosen: (id) => void this.remote.chooseSpeaker(id),
-    };
-    const meter = new QualityMeter(this.session);
-    const strain = new Strain();
-    meter.on("picture", (picture) => {
-      this.picture = picture;
-      if (!strain.look(picture)) return;
-      this.session.ease(strain.ease);
-      this.strained = strain.reason;
-    });
+    this.local.news = deviceNews(this);
     this.#endings.push(
-      () => meter.stop(),
+      () => this.#measured.close(),
       () => clearInterval(clock),
       () => removeEventListener("pagehide", away),
       keepAwake(),
@@ -382,17 +363,13 @@ export class Call {
       link.on("event", ({ event, room }) => this.#happened(event, room)),
       link.on("room", (room) => {
         const before = this.room;
-        this.#obeyHosts(before, room);
-        this.room = room;
-        this.#roomChanged();
-        for (const handler of this.#replacing) handler(before, room);
+        this.#become(room);
+        this.#happenings.replaced(before, room);
       }),
       link.on("resumed", () => {
         this.#publishing.reconcile();
       }),
-      link.on("passing", ({ type, frame }) => {
-        for (const handler of this.#passing.get(type) ?? []) handler(frame);
-      }),
+      link.on("passing", ({ type, frame }) => this.#happenings.passed(type, frame)),
       link.on("farewell", (code) => {
         this.#visit.end(
           code === "seat_moved" ? "moved" : code === "meeting_ended" ? "ended" : "removed",
@@ -409,16 +386,17 @@ export class Call {
 
   #happened(event: Durable, after: Room): void {
     const before = this.room;
-    this.#obeyHosts(before, after);
-    this.room = after;
+    this.#become(after);
+    const news = { event, before, after, me: this.seat.identity };
+    tell(news, this.#teller);
+    tellOfPlanes(news, this.notices, this.start.network);
+    this.#happenings.happened(event, before, after);
+  }
+
+  #become(room: Room): void {
+    obeyHosts(this.room, room, this.seat.identity, this.local);
+    this.room = room;
     this.#roomChanged();
-    tell({ event, before, after, me: this.seat.identity }, this.#teller);
-    tellOfPlanes(
-      { event, before, after, me: this.seat.identity },
-      this.notices,
-      this.start.network,
-    );
-    for (const handler of this.#events) handler(event, before, after);
   }
 
   #teller = { notices: this.notices, sound: (sound: Sound) => this.sound(sound) };
@@ -426,20 +404,7 @@ export class Call {
   /** Everything that follows from the room alone. */
   #roomChanged(): void {
     const { room, seat } = this;
-    this.session.setParticipants(
-      room.participants
-        // To who takes no part in sound and picture there is nothing to connect.
-        .filter(({ identity, planes }) => identity !== seat.identity && planes.length > 0)
-        .map(({ identity, sid, livekit, tracks }): Listed => ({
-          identity,
-          sid,
-          livekit,
-          data: may(room, identity, "chat"),
-          allowed: Object.values(tracks)
-            .filter((track) => !track.muted)
-            .map((track): Source => track.source),
-        })),
-    );
+    this.session.setParticipants(listedIn(room, seat.identity));
     this.#planes.follow(room);
     this.#ways.reconcile();
     this.stage.follow();
@@ -454,27 +419,6 @@ export class Call {
     if (name === this.#name || this.#closed) return;
     this.#name = name;
     rememberSeat(this.room.slug, { ...this.seat, name });
-  }
-
-  /**
-   * A host's mute, and the end of a right, are carried out here, before anything is reconciled.
-   * Only the moment it appears counts: one's own later unmute may still be on its way to the server.
-   */
-  #obeyHosts(before: Room, after: Room): void {
-    const mutedByHost = (room: Room, source: Source): boolean => {
-      const track = findSeat(room, this.seat.identity)?.tracks[source];
-      return track !== undefined && track.muted && track.by !== null;
-    };
-    const newly = (source: Source): boolean =>
-      mutedByHost(after, source) && !mutedByHost(before, source);
-    if (newly("microphone")) void this.local.setMicrophoneForNow(false);
-    if (newly("camera")) void this.local.setCameraForNow(false);
-    if (newly("screen_share") || newly("screen_share_audio")) void this.local.stopShare();
-    const me = this.seat.identity;
-    const lost = (right: Right): boolean => may(before, me, right) && !may(after, me, right);
-    if (lost("microphone")) void this.local.giveUp("microphone");
-    if (lost("camera")) void this.local.giveUp("camera");
-    if (lost("share")) void this.local.stopShare();
   }
 
   async #beginSending(returning: boolean): Promise<void> {
