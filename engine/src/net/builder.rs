@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 use std::{io, thread};
 
-use super::shard::{Link, Message};
+use super::link::{Link, Message};
 use crate::ids::PeerId;
 use crate::peer;
 use crate::room::Build;

@@ -9,10 +9,12 @@ use std::thread::{self, JoinHandle};
 use thiserror::Error;
 
 use super::builder;
+use super::link::{COMMANDS, Ends, Link, Message, link};
 use super::outbox::{Inbox, Wake, queue};
 use super::port::{self, Port, primary_address};
-use super::shard::{Ends, Link, Message, Parts, Shard, Tally, link};
+use super::shard::{Parts, Shard};
 use super::streams::{self, Streams};
+use super::tally::Tally;
 use crate::command::{Addressed, Command};
 use crate::endpoint::Endpoint;
 use crate::event::Event;
@@ -25,7 +27,7 @@ const MAX_THREADS: usize = 256;
 #[derive(Debug, Error)]
 pub enum EngineError {
     /// The media thread lags behind.
-    #[error("a media thread is {} commands behind", super::shard::COMMANDS)]
+    #[error("a media thread is {} commands behind", COMMANDS)]
     QueueFull,
     /// The engine was closed.
     #[error("the engine is closed")]

@@ -9,6 +9,7 @@ mod connection;
 pub mod demux;
 mod engine;
 pub mod framing;
+mod link;
 mod outbox;
 mod pace;
 mod port;
@@ -16,6 +17,7 @@ mod port;
 mod sendmmsg;
 mod shard;
 mod streams;
+mod tally;
 
 pub use bundle::together;
 pub use engine::{Config, Engine, EngineError};

@@ -18,7 +18,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::connection::{Connection, Heard};
 use super::demux::Path;
-use super::shard::{Link, Stray};
+use super::link::{Link, Stray};
 use crate::endpoint::Endpoint;
 
 /// Bundles and news that wait for the thread.
