@@ -32,6 +32,7 @@ import {
   type TileSize,
 } from "./session";
 import { lastPlayed } from "./steady";
+import { Succession } from "./succession";
 import type { Ease } from "./strain";
 import { readWish, WISH_TOPIC, Wishes } from "./wishes";
 
@@ -59,6 +60,9 @@ export class MeshSession implements MediaSession {
   private readonly listed = new Map<string, string>();
   private readonly connections = new Map<string, MeshPeer>();
   private readonly remotes = new Remotes(this.emitter);
+  private readonly succession = new Succession(this.remotes, (identity, source) =>
+    this.played(identity, source),
+  );
   private readonly locals = new Locals(this.emitter, {
     kept: () => this.adaptBounds(),
     dropped: (source) => {
@@ -84,7 +88,12 @@ export class MeshSession implements MediaSession {
     signal: (peer, signal) => this.signals.send(peer.identity, peer.link, signal),
     stateChanged: (peer) => this.tell(peer.identity),
     received: (peer, source, track, stream) => this.received(peer, source, track, stream),
-    gone: (peer, source) => this.remotes.remove(peer.identity, source),
+    gone: (peer, source) => this.succession.gone(peer.identity, source),
+    settled: (peer, sources) => {
+      if (this.connections.get(peer.identity) === peer) {
+        this.succession.settled(peer.identity, sources);
+      }
+    },
     rebuild: (peer) => this.rebuild(peer),
     startOver: (peer) => this.startOver(peer),
     heard: (peer) => this.signals.pending(peer.identity) === 0,
@@ -233,6 +242,7 @@ export class MeshSession implements MediaSession {
     if (peer !== undefined) this.disconnect(peer);
     this.signals.forget(identity);
     this.remotes.forget(identity);
+    this.succession.forget(identity);
     this.wishes.forget(identity);
     this.rebuilt_ms.delete(identity);
     this.adaptBounds();
@@ -240,15 +250,20 @@ export class MeshSession implements MediaSession {
 
   // ------------------------------------------------------------------------- connections
 
-  private connect(identity: string, before?: MeshPeer): MeshPeer {
+  /**
+   * @param before whose place it takes here.
+   * @param as the same, where the other end is to see no difference.
+   */
+  private connect(identity: string, before?: MeshPeer, as?: MeshPeer): MeshPeer {
     const polite = isPolite(this.signals.self, identity);
     const peer = new MeshPeer(
       identity,
       polite,
       { iceServers: [...this.iceServers], iceTransportPolicy: this.transportPolicy },
       this.host,
-      before,
+      as,
     );
+    if (before !== undefined) peer.follow(before);
     this.connections.set(identity, peer);
     this.channels.attach(identity, peer.channel, {
       lossy: peer.lossy,
@@ -259,12 +274,17 @@ export class MeshSession implements MediaSession {
     return peer;
   }
 
-  private disconnect(peer: MeshPeer): void {
+  private disconnect(peer: MeshPeer, replaced = false): void {
     const { identity } = peer;
     if (peer.remote !== null) this.retire(identity, peer.remote);
     this.signals.forget(identity, peer.id);
     this.channels.detach(identity);
-    peer.close();
+    if (replaced) {
+      peer.retire();
+      this.succession.keep(peer);
+    } else {
+      peer.close();
+    }
     this.tell(identity);
     this.connections.delete(identity);
   }
@@ -278,9 +298,8 @@ export class MeshSession implements MediaSession {
   }
 
   private replace(peer: MeshPeer): MeshPeer {
-    this.disconnect(peer);
-    const next = this.connect(peer.identity);
-    if (peer.unreachable) next.assumeUnreachable();
+    this.disconnect(peer, true);
+    const next = this.connect(peer.identity, peer);
     this.adaptBounds();
     return next;
   }
@@ -295,19 +314,19 @@ export class MeshSession implements MediaSession {
     const { identity } = peer;
     this.channels.detach(identity);
     peer.close();
-    const next = this.connect(identity, peer);
-    if (peer.unreachable) next.assumeUnreachable();
+    const next = this.connect(identity, peer, peer);
     this.adaptBounds();
     return next;
   }
 
-  private rebuild(peer: MeshPeer): void {
-    if (this.connections.get(peer.identity) !== peer) return;
+  private rebuild(peer: MeshPeer): boolean {
+    if (this.connections.get(peer.identity) !== peer) return false;
     const now_ms = performance.now();
-    if (now_ms - (this.rebuilt_ms.get(peer.identity) ?? -Infinity) < REBUILD_GAP_MS) return;
+    if (now_ms - (this.rebuilt_ms.get(peer.identity) ?? -Infinity) < REBUILD_GAP_MS) return false;
     this.rebuilt_ms.set(peer.identity, now_ms);
     this.emitter.emit("warning", { identity: peer.identity, code: "rebuilt", detail: peer.state });
     this.replace(peer);
+    return true;
   }
 
   private signalled(from: string, link: Link, signal: Signal): void {
@@ -341,7 +360,7 @@ export class MeshSession implements MediaSession {
   ): void {
     const { identity } = peer;
     if (this.connections.get(identity) !== peer) return;
-    this.remotes.add({ identity, source, track, stream, allowed: false });
+    this.succession.received({ identity, source, track, stream, allowed: false });
   }
 
   remoteTracks(): readonly RemoteTrack[] {

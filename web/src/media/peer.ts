@@ -38,6 +38,8 @@ const HOLD_OFFER_MS = 300;
 const GATHERING_MS = 2_000;
 /** A browser has a few dozen; who sends more is not worth the memory. */
 const CANDIDATE_LIMIT = 500;
+/** After a change of network, so long a silence is not one between two packets. */
+const STUCK_MS = 500;
 const PATH_LOOKS = 3;
 const PATH_LOOK_MS = 500;
 
@@ -46,8 +48,10 @@ export interface PeerHost {
   stateChanged(peer: MeshPeer): void;
   received(peer: MeshPeer, source: Source, track: MediaStreamTrack, stream: MediaStream): void;
   gone(peer: MeshPeer, source: Source): void;
-  /** This connection is beyond repair: make another. */
-  rebuild(peer: MeshPeer): void;
+  /** All that comes by this connection was told. */
+  settled(peer: MeshPeer, sources: ReadonlySet<Source>): void;
+  /** This connection is beyond repair: make another. False where that was done a moment ago. */
+  rebuild(peer: MeshPeer): boolean;
   /** The other's first offer crossed ours: a new connection in the place of this one takes it. */
   startOver(peer: MeshPeer): MeshPeer;
   heard(peer: MeshPeer): boolean;
@@ -101,6 +105,7 @@ export class MeshPeer {
   private neededWhileHolding = false;
   private candidates = 0;
   private wasConnected = false;
+  private replaces = false;
   private gathered = false;
   private gathering: ReturnType<typeof setTimeout> | undefined;
   private looking: ReturnType<typeof setTimeout> | undefined;
@@ -127,6 +132,7 @@ export class MeshPeer {
       rebuild: () => host.rebuild(this),
       reachable: () => host.reachable(),
       heard: () => host.heard(this),
+      stuck: () => this.path?.type === "relay" && this.silence.lasted(performance.now()) > STUCK_MS,
     });
     this.silence = new SilenceWatch(
       { heard: () => this.lastHeard(), expects: () => this.expects() },
@@ -168,16 +174,17 @@ export class MeshPeer {
       case "closed":
         return "closed";
     }
-    return this.wasConnected ? "reconnecting" : "connecting";
+    return this.wasConnected || this.replaces ? "reconnecting" : "connecting";
   }
 
   get unreachable(): boolean {
     return this.reach.unreachable;
   }
 
-  /** The connection before this one found no way either: said on until this one does. */
-  assumeUnreachable(): void {
-    this.reach.assume();
+  /** This connection takes the place of another, which was there or found no way either. */
+  follow(before: MeshPeer): void {
+    this.replaces = before.wasConnected || before.replaces;
+    if (before.unreachable) this.reach.assume();
   }
 
   // ------------------------------------------------------------------------------- sending
@@ -428,6 +435,7 @@ export class MeshPeer {
       this.arrivals.set(source, { track, stream });
       this.host.received(this, source, track, stream);
     }
+    this.host.settled(this, new Set(arriving.keys()));
     this.applyAllBounds();
   }
 
@@ -525,6 +533,13 @@ export class MeshPeer {
 
   close(): void {
     if (this.closed) return;
+    this.retire();
+    for (const source of this.arrivals.keys()) this.host.gone(this, source);
+    this.end();
+  }
+
+  /** Another connection takes the place of this one: only the last pictures stay, until `end`. */
+  retire(): void {
     this.closed = true;
     clearTimeout(this.holding);
     clearTimeout(this.looking);
@@ -537,13 +552,14 @@ export class MeshPeer {
     pc.ondatachannel = null;
     const ice = pc.sctp?.transport.iceTransport;
     if (ice !== undefined) ice.onselectedcandidatepairchange = null;
-    for (const [source, { track }] of this.arrivals) {
-      track.enabled = false;
-      this.host.gone(this, source);
-    }
-    this.arrivals.clear();
+    for (const { sender } of this.slots.values()) void sender.replaceTrack(null).catch(() => null);
     this.slots.clear();
-    pc.close();
+  }
+
+  end(): void {
+    for (const { track } of this.arrivals.values()) track.enabled = false;
+    this.arrivals.clear();
+    this.pc.close();
   }
 }
 

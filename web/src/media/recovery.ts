@@ -19,10 +19,20 @@ const POLITE_MS = 500;
 const RESTARTS_BEFORE_REBUILD = 3;
 /** What arrives this soon after the network changed was on its way before. */
 const LATECOMERS_MS = 1_000;
+/**
+ * A restart has so long after a change of network, where the way led over a relay. Then the
+ * connection is made anew: the restart goes on trying every way of before, and Chromium leaves an old
+ * way that is silent already only a second after the new one works (libwebrtc's
+ * `receiving_switching_delay`). A new connection has no old ways.
+ */
+const MOVED_MS = 700;
 
 export interface RecoveryActions {
   restart(): void;
-  rebuild(): void;
+  /** False where that was done a moment ago. */
+  rebuild(): boolean;
+  /** Whether nothing comes any more from a way that led over a relay. */
+  stuck(): boolean;
   /** Whether there is anybody to tell of a restart. */
   reachable(): boolean;
   /** Whether what we say arrives: while signalling is away, nothing can be rebuilt. */
@@ -32,8 +42,10 @@ export interface RecoveryActions {
 export class Recovery {
   private actions_taken = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private looking: ReturnType<typeof setTimeout> | undefined;
   private state: RTCPeerConnectionState = "new";
   private troubled = false;
+  private moved = false;
   private changed_ms = -Infinity;
   private theirs_ms = -Infinity;
 
@@ -72,6 +84,8 @@ export class Recovery {
   onNetworkChange(): void {
     if (this.state === "new" || this.state === "closed") return;
     this.changed_ms = performance.now();
+    this.moved = true;
+    this.actions_taken = 0;
     this.act();
   }
 
@@ -93,6 +107,7 @@ export class Recovery {
   private rest(): void {
     this.actions_taken = 0;
     this.troubled = false;
+    this.moved = false;
     this.stop();
   }
 
@@ -104,7 +119,7 @@ export class Recovery {
   }
 
   private wait(delay_ms: number): void {
-    this.stop();
+    clearTimeout(this.timer);
     this.timer = setTimeout(() => this.act(), delay_ms);
   }
 
@@ -115,6 +130,7 @@ export class Recovery {
 
   private stop(): void {
     clearTimeout(this.timer);
+    clearTimeout(this.looking);
     this.timer = undefined;
   }
 
@@ -123,12 +139,19 @@ export class Recovery {
     this.troubled = true;
     if (!this.actions.reachable()) return; // until it is: see onReachable
     this.actions_taken += 1;
+    const quick = this.moved && this.actions_taken > 1 && this.actions.stuck();
+    const worn = this.actions_taken > RESTARTS_BEFORE_REBUILD && this.actions.heard();
     // While ICE believes in the connection it will say so when that ends.
     if (this.state !== "connected") this.waitLonger();
-    if (this.actions_taken > RESTARTS_BEFORE_REBUILD && this.actions.heard()) {
-      this.actions.rebuild();
-    } else {
-      this.actions.restart();
-    }
+    if ((quick || worn) && this.actions.rebuild()) return;
+    this.actions.restart();
+    if (this.moved && !quick) this.look();
+  }
+
+  /** A moment after a change of network: is the way of before still the one? */
+  private look(): void {
+    this.looking = setTimeout(() => {
+      if (this.actions.stuck()) this.act();
+    }, MOVED_MS);
   }
 }

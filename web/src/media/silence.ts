@@ -45,6 +45,11 @@ export class SilenceWatch {
     return this.doubted;
   }
 
+  /** How long nothing has come though something should, in ms; 0 where nothing ever came. */
+  lasted(now_ms: number): number {
+    return this.flowing || this.missed ? now_ms - this.since_ms : 0;
+  }
+
   look(now_ms: number): void {
     const heard = this.ear.heard();
     if (heard !== null && heard !== this.last) {

@@ -7,6 +7,8 @@ afterEach(() => vi.useRealTimers());
 interface Server {
   reachable: boolean;
   heard: boolean;
+  stuck?: boolean;
+  refuses?: boolean;
 }
 
 function recovery(polite = false, server: Server = { reachable: true, heard: true }) {
@@ -17,7 +19,11 @@ function recovery(polite = false, server: Server = { reachable: true, heard: tru
   };
   const watch = new Recovery(polite, {
     restart: note("restart"),
-    rebuild: note("rebuild"),
+    rebuild: () => {
+      if (server.refuses !== true) note("rebuild")();
+      return server.refuses !== true;
+    },
+    stuck: () => server.stuck === true,
     reachable: () => server.reachable,
     heard: () => server.heard,
   });
@@ -197,6 +203,78 @@ describe("another network", () => {
     watch.onReachable();
     expect(log).toHaveLength(1);
     watch.close();
+  });
+
+  test("that brings nothing on the way over a relay soon gets a new connection", () => {
+    const { watch, log } = recovery(false, { reachable: true, heard: false, stuck: true });
+    watch.onState("connected");
+    watch.onNetworkChange();
+    vi.advanceTimersByTime(60_000);
+    expect(log).toEqual(["restart 0", "rebuild 0.7"]);
+    watch.close();
+  });
+
+  test("gets its new connection also where the other end restarts meanwhile", () => {
+    const { watch, log } = recovery(true, { reachable: true, heard: true, stuck: true });
+    watch.onState("connected");
+    watch.onNetworkChange();
+    vi.advanceTimersByTime(300);
+    watch.onState("disconnected");
+    watch.onRemoteRestart();
+    vi.advanceTimersByTime(1_000);
+    expect(log).toEqual(["restart 0", "rebuild 0.7"]);
+    watch.close();
+  });
+
+  test("gets its new connection also where the server is back before a silence shows", () => {
+    const { watch, log, server } = recovery();
+    watch.onState("connected");
+    watch.onNetworkChange();
+    vi.advanceTimersByTime(300);
+    watch.onReachable();
+    server.stuck = true;
+    vi.advanceTimersByTime(1_000);
+    expect(log).toEqual(["restart 0", "restart 0.3", "rebuild 1"]);
+    watch.close();
+  });
+
+  test("whose restart was not heard gets a new connection when the server is back", () => {
+    const { watch, log, server } = recovery();
+    server.stuck = true;
+    watch.onState("connected");
+    watch.onNetworkChange();
+    server.reachable = false;
+    vi.advanceTimersByTime(1_500);
+    expect(log).toEqual(["restart 0"]);
+    server.reachable = true;
+    watch.onReachable();
+    expect(log).toEqual(["restart 0", "rebuild 1.5"]);
+    watch.close();
+  });
+
+  test("gets another restart where the connection was made anew a moment ago", () => {
+    const { watch, log } = recovery(false, {
+      reachable: true,
+      heard: true,
+      stuck: true,
+      refuses: true,
+    });
+    watch.onState("connected");
+    watch.onNetworkChange();
+    vi.advanceTimersByTime(2_000);
+    expect(log).toEqual(["restart 0", "restart 0.7"]);
+    watch.close();
+  });
+
+  test("keeps the connection that has found its way by then", () => {
+    const { watch, log } = recovery();
+    watch.onState("connected");
+    watch.onNetworkChange();
+    watch.onState("disconnected");
+    watch.onState("connected");
+    vi.advanceTimersByTime(60_000);
+    expect(log).toEqual(["restart 0"]);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   test("is no reason to hurry a connection that has not begun", () => {

@@ -307,7 +307,21 @@ const scenarios: Record<string, (call: Call) => Promise<unknown>> = {
 
   async a_connection_that_broke_for_good_is_made_anew(call) {
     const [mina, joon] = await pair(call);
-    await Promise.all([joon.framesGrow(mina), mina.framesGrow(joon)]);
+    await joon.session.publish("screen_share", picture("rgb(0,0,200)"), { mode: "motion" });
+    await Promise.all([
+      joon.framesGrow(mina),
+      mina.framesGrow(joon),
+      mina.framesGrow(joon, "screen_share"),
+    ]);
+    const gone: string[] = [];
+    for (const { session } of [mina, joon]) {
+      session.on("track", ({ change, track }) => {
+        if (change === "removed") gone.push(track.source);
+      });
+      session.on("peer", ({ state }) => {
+        if (state === "connecting") gone.push(state);
+      });
+    }
     // Not even an ICE restart can repair a description that cannot be set.
     const [stats] = await mina.session.stats();
     expect(stats !== undefined, "connected");
@@ -324,7 +338,10 @@ const scenarios: Record<string, (call: Call) => Promise<unknown>> = {
       });
     }
     await until("it was rebuilt", () => mina.warnings.some((each) => each.startsWith("rebuilt")));
+    await joon.session.unpublish("screen_share");
     await Promise.all([joon.framesGrow(mina), mina.framesGrow(joon), mina.soundOf(joon)]);
+    await until("what does not come anew is over", () => gone.length > 0);
+    expect(gone.join() === "screen_share", `and all else stayed in its place: ${gone.join()}`);
   },
 
   async three_people_with_several_shares_and_messages(call) {
