@@ -13,7 +13,7 @@ from moim.meeting.errors import ErrorCode, Refused
 from moim.meeting.features.app import AppId
 from moim.meeting.features.app import app as apps
 from moim.meeting.features.file import File, ShareFile
-from moim.meeting.ids import SYSTEM, CommandId, Identity, Right, Role, RoomId
+from moim.meeting.ids import SYSTEM, CommandId, FileId, Identity, Right, Role, RoomId
 from moim.meeting.images import AddImage, Image
 from moim.meeting.membership import GrantRole
 from moim.meeting.text import clean_name
@@ -79,6 +79,10 @@ class Reception:
             return fold.is_host(identity)
         inside = identity in fold.roles or fold.find(identity) is not None
         return inside or await self._journal.took_part(fold.id, identity)
+
+    async def is_deleted(self, slug: str, file_id: FileId) -> bool:
+        """Whether a file is to be gone, and perhaps is not yet. Raises: `room_unknown`."""
+        return await self._journal.is_doomed((await self._registry.find(slug)).fold.id, file_id)
 
     async def has_app(self, slug: str, app: AppId) -> bool:
         """Whether a host has put this mini-app into the room. Raises: `room_unknown`."""

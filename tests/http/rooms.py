@@ -10,7 +10,7 @@ from moim.media.plane import Access
 from moim.meeting.errors import ErrorCode, MoimError, Refused
 from moim.meeting.features.app import AppId
 from moim.meeting.features.file import File
-from moim.meeting.ids import Identity, Role, RoomId
+from moim.meeting.ids import FileId, Identity, Role, RoomId
 from moim.meeting.images import Image
 from moim.meeting.messages import ChatMessage
 
@@ -27,6 +27,7 @@ class RoomsInMemory:
     messages: list[ChatMessage] = field(default_factory=list)
     files: list[tuple[Identity, str, File]] = field(default_factory=list)
     apps: set[AppId] = field(default_factory=set)
+    deleted: set[FileId] = field(default_factory=set)
     barred: set[Identity] = field(default_factory=set)
     trial: Access | MoimError = field(default_factory=lambda: Refused(ErrorCode.SFU_MISSING))
     """What a trial of the SFU finds."""
@@ -77,6 +78,10 @@ class RoomsInMemory:
     async def may_see_files(self, slug: str, identity: Identity) -> bool:
         await self.find(slug)
         return (slug, identity) in self.seats | self.hosts
+
+    async def is_deleted(self, slug: str, file_id: FileId) -> bool:
+        await self.find(slug)
+        return file_id in self.deleted
 
     async def has_app(self, slug: str, app: AppId) -> bool:
         await self.find(slug)

@@ -276,6 +276,16 @@ async def test_a_deleted_image_is_gone(house: House, browser: httpx.AsyncClient)
     assert not stored(house)
 
 
+async def test_a_deleted_image_is_gone_before_its_bytes_are(
+    house: House, browser: httpx.AsyncClient
+) -> None:
+    await seated(house, browser)
+    file_id = (await browser.post(PATH, content=pictures.encoded("PNG"))).json()["file_id"]
+    house.rooms.deleted.add(file_id)
+    gone = await browser.get(f"{PATH}/{file_id}")
+    assert (gone.status_code, code_of(gone)) == (404, "image_unknown")
+
+
 async def test_a_room_has_a_quota(build: Build) -> None:
     house = build(room_images_max_bytes=1000)
     async with house.browser() as client:

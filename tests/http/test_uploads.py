@@ -395,6 +395,23 @@ async def test_a_file_that_still_comes_in_is_not_fetched(mina: Uploader) -> None
         assert (await mina.client.get(path)).status_code == 404
 
 
+async def test_a_deleted_file_is_gone_before_its_bytes_are(mina: Uploader) -> None:
+    place = await mina.sent(b"123")
+    ((_, _, shared),) = mina.house.rooms.files
+    mina.house.rooms.deleted.add(shared.file_id)
+    answer = await mina.client.get(place, headers={"accept": "*/*"})
+    assert (answer.status_code, code_of(answer)) == (404, "file_unknown")
+
+
+async def test_a_file_whose_bytes_go_first_is_gone(mina: Uploader) -> None:
+    place = await mina.sent(b"123")
+    ((_, _, shared),) = mina.house.rooms.files
+    room = mina.house.rooms.cards[SLUG].id
+    await mina.house.site.files.store.parts.delete(room, shared.file_id)
+    answer = await mina.client.get(place, headers={"accept": "*/*"})
+    assert (answer.status_code, code_of(answer)) == (404, "file_unknown")
+
+
 async def test_a_deleted_file_is_gone_from_the_disk_and_gives_its_space_back(
     mina: Uploader,
 ) -> None:

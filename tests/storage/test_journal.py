@@ -188,8 +188,10 @@ async def test_the_file_of_a_deleted_message_is_doomed_until_it_is_gone(writer: 
     await writer.do(MINA, SendMessage(text="look", image=image.file_id))
     assert await writer.do(MINA, DeleteMessage(seq=writer.room.seq)) == [image.file_id]
     assert await writer.journal.doomed() == [(TEA, image.file_id)]
+    assert await writer.journal.is_doomed(TEA, image.file_id)
     await writer.journal.gone(TEA, image.file_id)
     assert await writer.journal.doomed() == []
+    assert not await writer.journal.is_doomed(TEA, image.file_id)
 
 
 async def test_the_list_of_rooms_follows_the_journal(writer: Writer, database: Database) -> None:

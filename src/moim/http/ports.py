@@ -7,7 +7,7 @@ from typing import Protocol
 from moim.media.plane import Access
 from moim.meeting.features.app import AppId
 from moim.meeting.features.file import File
-from moim.meeting.ids import Identity, Role, RoomId
+from moim.meeting.ids import FileId, Identity, Role, RoomId
 from moim.meeting.images import Image
 from moim.meeting.messages import ChatMessage
 
@@ -67,6 +67,9 @@ class Rooms(Protocol):
 
     async def may_see_files(self, slug: str, identity: Identity) -> bool:
         """Whether somebody has a role, a seat or a history in the room, and is not barred."""
+
+    async def is_deleted(self, slug: str, file_id: FileId) -> bool:
+        """Whether a file or an image was deleted: its bytes may be there for a moment yet."""
 
     async def has_app(self, slug: str, app: AppId) -> bool:
         """Whether a host has put this mini-app into the room."""

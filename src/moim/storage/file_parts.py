@@ -84,6 +84,11 @@ class FileParts:
         path = self.path(room, file_id)
         return path.with_name(path.name + UNFINISHED)
 
+    async def whole(self, room: RoomId, file_id: FileId) -> tuple[Path, os.stat_result]:
+        """A whole file, and what the disk knows of it. Raises: `file_unknown`, `storage_failed`."""
+        path = self.path(room, file_id)
+        return path, await asyncio.to_thread(self._look, path)
+
     async def offset(self, room: RoomId, file_id: FileId) -> int:
         """How many bytes are there of a file that comes in. Raises: `storage_failed`."""
         return await asyncio.to_thread(self._offset, self.unfinished_path(room, file_id))
@@ -108,6 +113,13 @@ class FileParts:
     async def stored_before(self, at_s: float) -> Sequence[tuple[RoomId, FileId]]:
         """What was there at a time, in seconds since 1970. Raises: `storage_failed`."""
         return await asyncio.to_thread(self._stored_before, at_s)
+
+    def _look(self, whole: Path) -> os.stat_result:
+        with disk_failures():
+            try:
+                return whole.stat()
+            except FileNotFoundError:
+                raise Refused(ErrorCode.FILE_UNKNOWN) from None
 
     def _offset(self, part: Path) -> int:
         with disk_failures():

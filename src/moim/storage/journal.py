@@ -166,6 +166,14 @@ class Journal:
             rows = (await connection.execute(select(doomed_file))).all()
         return [(RoomId(row.room_id), FileId(row.file_id)) for row in rows]
 
+    async def is_doomed(self, room: RoomId, file_id: FileId) -> bool:
+        """Whether a file should be gone. Raises: Unavailable."""
+        query = select(doomed_file.c.file_id).where(
+            doomed_file.c.room_id == room, doomed_file.c.file_id == file_id
+        )
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).first() is not None
+
     async def gone(self, room: RoomId, file_id: FileId) -> None:
         """A doomed file is gone."""
         async with self._database.writing() as connection:

@@ -27,8 +27,9 @@ async def send_file(request: Request, site: Site) -> Response:
     identity = await site.caller(request)
     if not await site.rooms.may_see_files(slug, identity):
         raise Refused(ErrorCode.FILE_UNKNOWN)
-    row = await site.files.store.find(room.id, FileId(request.path_params["file_id"]))
-    if not row.announced:
+    file_id = FileId(request.path_params["file_id"])
+    row = await site.files.store.find(room.id, file_id)
+    if not row.announced or await site.rooms.is_deleted(slug, file_id):
         raise Refused(ErrorCode.FILE_UNKNOWN)
     headers = {
         "etag": f'"{row.file_id}"',
@@ -38,8 +39,10 @@ async def send_file(request: Request, site: Site) -> Response:
     }
     if matches(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
+    path, there = await site.files.store.parts.whole(room.id, file_id)
     return FileResponse(
-        site.files.store.parts.path(row.room_id, row.file_id),
+        path,
+        stat_result=there,
         media_type="application/octet-stream",
         filename=row.file_name,
         headers=headers,

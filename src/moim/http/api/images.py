@@ -53,6 +53,8 @@ async def send_image(request: Request, site: Site) -> Response:
     if not await site.rooms.may_see_files(slug, identity):
         raise Refused(ErrorCode.IMAGE_UNKNOWN)
     image = await site.images.store.find(room.id, file_id)
+    if await site.rooms.is_deleted(slug, file_id):
+        raise Refused(ErrorCode.IMAGE_UNKNOWN)
     headers = {
         "etag": f'"{file_id}"',
         "cache-control": "private, no-cache",
