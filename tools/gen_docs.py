@@ -42,7 +42,8 @@ from moim.meeting.features import FEATURES, file
 from moim.meeting.ids import Identity, Plane, PlaneChoice, Right, Role, ShareMode, Source
 from moim.meeting.passing import PASSING, Passing
 from moim.meeting.queries import QUERIES, History, Query
-from moim.settings import Settings, default_text, settings_table, variable_of
+from moim.setting_texts import default_text, settings_table
+from moim.settings import Settings, variable_of
 from moim.storage.search_index import FOUND_MOST
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 from moim.listening import ListenError
-from moim.settings import Settings, SettingsError, load_settings
+from moim.settings import Settings, SettingsError, load_settings, variable_of
 from moim.tunnel.commands import tunnel_app, tunnel_server_app, with_default_place
 from moim.turn_config import turn_config
 
@@ -368,15 +368,15 @@ def settings(
     markdown: Annotated[bool, typer.Option("--markdown", help="The table of the docs.")] = False,
 ) -> None:
     """List the settings with their values; environment variables set them."""
-    from moim import settings as module
+    from moim import setting_texts as texts
 
     if markdown:
-        typer.echo(module.settings_table(), nl=False)
+        typer.echo(texts.settings_table(), nl=False)
         return
     now = load_settings()
     for field, info in Settings.model_fields.items():
         changed = "" if field in now.model_fields_set else "  (default)"
-        _say(f"{module.variable_of(field)} = {module.shown_value(now, field)}{changed}")
+        _say(f"{variable_of(field)} = {texts.shown_value(now, field)}{changed}")
         _say(f"    {info.description}")
 
 

@@ -15,7 +15,8 @@ from moim.cli import main
 from moim.lan import LanHost, ensure_certificates
 from moim.listening import listen
 from moim.serve import ADDRESS_FILE
-from moim.settings import Settings, load_settings, settings_table, variable_of
+from moim.setting_texts import settings_table
+from moim.settings import Settings, load_settings, variable_of
 from moim.storage.database import Database
 from moim.storage.host_links import hash_of
 from moim.storage.schema import bring_up_to_date

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from moim.platform import is_private
+from moim.setting_texts import settings_table
 from moim.settings import (
     Settings,
     SettingsError,
     load_settings,
-    settings_table,
     signing_key,
     variable_of,
 )
