@@ -209,7 +209,7 @@ def list_rooms(context: typer.Context, data_dir: DataDir = None) -> None:
     if not found:
         _say("There is no room yet.")
         return
-    from moim.serve import last_url
+    from moim.addresses import last_url
 
     table = [("ROOM", "ADDRESS", "LISTED", "PEOPLE", "MADE", "LAST USED")]
     for room in found:
@@ -238,7 +238,7 @@ def host_link(
     if secret is None:
         typer.echo(f"moim: There is no room {slug}. `moim rooms` lists them.", err=True)
         raise typer.Exit(UNUSABLE)
-    from moim.serve import last_url
+    from moim.addresses import last_url
 
     _say(f"{last_url(settings)}/h/{slug}/{secret}")
 

@@ -6,15 +6,14 @@ Each step says one line with its time; what takes long is then no riddle. Import
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from moim import logs, platform
+from moim.addresses import say_addresses
 from moim.front import (
     check_agreement,
     front_of,
@@ -22,7 +21,6 @@ from moim.front import (
     hsts_max_age_s,
     listen_for,
     open_plain_port,
-    secure_origin,
 )
 from moim.listening import (
     LINE_LENGTH_VARIABLE,
@@ -31,8 +29,8 @@ from moim.listening import (
     Listeners,
     listen_udp,
 )
-from moim.own_sfu import missing as sfu_missing
 from moim.settings import Settings, signing_key
+from moim.steps import Say, Steps, Stop
 
 if TYPE_CHECKING:
     import ssl
@@ -40,52 +38,16 @@ if TYPE_CHECKING:
     import uvicorn
 
     from moim.front import Front
-    from moim.lan import LanHost
+    from moim.lan_front import LanFront
     from moim.tunnel.client.beside import Beside
 
 STOP_PATIENCE_S: Final = 1
 CERTIFICATE_CHECK_S: Final = 60
 KEEP_ALIVE_S: Final = 30
 WEBSOCKET_OVERHEAD_BYTES: Final = 16 * 1024  # the packet around the largest event
-ADDRESS_FILE: Final = "address"  # in the data folder, for `moim rooms`
 SFU_FRAME_BYTES: Final = 512 * 1024  # a session description of fifty people
 
-Say = Callable[[str], None]
 Asgi = Callable[..., Any]
-
-
-@dataclass
-class Steps:
-    """Says a line for each step of the start, with the time it took."""
-
-    say: Say
-    began: float = field(default_factory=time.perf_counter)
-
-    @contextmanager
-    def step(self, what: str) -> Iterator[None]:
-        """Time a block; nothing is said when it fails, since the failure is."""
-        before = time.perf_counter()
-        yield
-        self.say(f"{what} {time.perf_counter() - before:.2f} s")
-
-    def done(self) -> None:
-        """Say how long all of it took."""
-        self.say(f"ready {time.perf_counter() - self.began:.2f} s")
-
-
-@dataclass
-class Stop:
-    """The wish to stop, which may come before there is a server."""
-
-    server: "uvicorn.Server | None" = None
-    wanted: bool = False
-
-    def __call__(self) -> None:
-        if self.server is not None:
-            # The second Ctrl-C does not wait for anybody.
-            self.server.force_exit = self.wanted
-            self.server.should_exit = True
-        self.wanted = True
 
 
 def run(settings: Settings, *, say: Say, make_app: Callable[[Settings], Asgi] | None = None) -> int:
@@ -176,7 +138,7 @@ def _run(
     certified, front = None, None
     if settings.secure:
         with steps.step("certificates ready"):
-            certified = _certify(settings) if settings.lan else None
+            certified = _lan_front(settings) if settings.lan else None
             front = front_of(settings, steps.say)
     with steps.step("program loaded"):
         app = make_app(settings)
@@ -188,17 +150,23 @@ def _run(
         return runner.run(_serve(settings, server, listeners, steps, stop, beside))
 
 
+def _lan_front(settings: Settings) -> "LanFront":
+    from moim.lan_front import lan_front_of
+
+    return lan_front_of(settings)
+
+
 @dataclass(frozen=True)
 class _Beside:
     """What runs beside the server, each where it was asked for."""
 
-    certified: "_Certified | None"
+    certified: "LanFront | None"
     front: "Front | None"
     tunnel: "Beside | None"
 
 
 def _config(
-    settings: Settings, app: Asgi, certified: "_Certified | None", front: "Front | None"
+    settings: Settings, app: Asgi, certified: "LanFront | None", front: "Front | None"
 ) -> "uvicorn.Config":
     if front is not None:
         max_age_s = hsts_max_age_s(settings.hsts)
@@ -263,7 +231,7 @@ async def _serve(
     plain = await open_plain_port(settings, listeners, front)
 
     def announce() -> None:
-        _say_addresses(settings, steps, certified, front)
+        say_addresses(settings, steps, certified, front)
         if front is not None:
             tasks.append(asyncio.create_task(_for_ever(front)))
         if tunnel is not None:
@@ -373,105 +341,3 @@ def _late_is_fine() -> Iterator[None]:
     except Exception:
         # A supervisor's edge: whatever fails here, the server still stops in order.
         structlog.get_logger(__name__).exception("farewell.failed")
-
-
-@dataclass
-class _Certified:
-    """The TLS context of the local network, kept valid while the server runs."""
-
-    host: "LanHost"
-    context: "ssl.SSLContext"
-    ca_is_new: bool
-
-    async def keep(self, settings: Settings) -> None:
-        """Renew the certificate when the machine gets another address or time runs out."""
-        import structlog
-
-        while True:
-            await asyncio.sleep(CERTIFICATE_CHECK_S)
-            try:
-                self.host = await asyncio.to_thread(_renew, settings, self.context)
-            except (OSError, ValueError):
-                structlog.get_logger(__name__).warning("certificate.not_renewed", exc_info=True)
-
-
-def _renew(settings: Settings, context: "ssl.SSLContext") -> "LanHost":
-    from moim import lan
-
-    host = lan.this_host()
-    folder = lan.lan_folder(settings.data_dir)
-    context.load_cert_chain(lan.ensure_certificates(folder, host, datetime.now(UTC)).server)
-    return host
-
-
-def _certify(settings: Settings) -> _Certified:
-    from moim import lan
-
-    host = lan.this_host()
-    made = lan.ensure_certificates(lan.lan_folder(settings.data_dir), host, datetime.now(UTC))
-    return _Certified(host, lan.server_context(made.server), made.ca_is_new)
-
-
-def own_url(settings: Settings) -> str:
-    """Give the address of moim for links: the public one, or the one on this machine."""
-    if settings.public_url:
-        return settings.public_url + settings.root_path
-    if settings.domain:
-        return secure_origin(settings.domain[0], settings.port) + settings.root_path
-    host = settings.host
-    if host in ("0.0.0.0", "::", "*", "127.0.0.1", "::1"):  # noqa: S104 - compared, not bound
-        host = "localhost"
-    if settings.cert is not None:
-        return secure_origin(host, settings.port) + settings.root_path
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}{settings.root_path}"
-
-
-def last_url(settings: Settings) -> str:
-    """Give the address that a server of this data folder was last reached at: `moim rooms` is
-    another process, and knows neither its --port nor its certificate."""
-    if settings.public_url or settings.domain:
-        return own_url(settings)
-    with suppress(OSError):
-        kept = (settings.data_dir / ADDRESS_FILE).read_text(encoding="utf-8").strip()
-        if kept.startswith(("http://", "https://")):
-            return kept
-    return own_url(settings)
-
-
-def _keep_url(settings: Settings, url: str) -> None:
-    # A full disk is no reason not to serve.
-    with suppress(OSError):
-        (settings.data_dir / ADDRESS_FILE).write_text(url + "\n", encoding="utf-8")
-
-
-def _say_addresses(
-    settings: Settings, steps: Steps, certified: _Certified | None, front: "Front | None"
-) -> None:
-    steps.done()
-    steps.say("")
-    url = own_url(settings)
-    if front is not None and front.names and not settings.public_url:
-        url = secure_origin(front.names[0], settings.port) + settings.root_path
-    _keep_url(settings, url)
-    steps.say(f"Open  {url}")
-    if certified is not None:
-        _say_lan(settings, steps.say, certified)
-    reason = sfu_missing() if settings.sfu and settings.livekit_url is None else None
-    if reason is not None:
-        steps.say(reason[0].upper() + reason[1:])
-    steps.say("Ctrl-C stops moim.")
-
-
-def _say_lan(settings: Settings, say: Say, certified: _Certified) -> None:
-    from moim import lan, qr
-
-    urls = lan.lan_urls(certified.host, settings.port, settings.root_path)
-    say("On this network")
-    for url in urls:
-        say(f"      {url}")
-    say("")
-    # Only HTTPS is ever in a code: a phone that opens plain HTTP has no camera.
-    say(qr.terminal(urls[0], colour=platform.colour_terminal()))
-    say(lan.WARNING_TEXT)
-    say("`moim trust` shows how a device learns to trust it, without the warning.")
-    say("")

@@ -15,7 +15,7 @@ import ifaddr
 from moim import logs, platform
 from moim.listening import LINE_LENGTH_VARIABLE, REQUEST_LINE_BYTES, Listeners, listen
 from moim.media.turn import IceServer, TurnAccess, turn_servers
-from moim.serve import Say, Stop
+from moim.steps import Say, Stop
 
 if TYPE_CHECKING:
     from moim.sfu.config import SfuConfig

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import insert
 
 from moim import lan
+from moim.addresses import ADDRESS_FILE
 from moim.cli import main
 from moim.lan import LanHost, ensure_certificates
 from moim.listening import listen
-from moim.serve import ADDRESS_FILE
 from moim.setting_texts import settings_table
 from moim.settings import Settings, load_settings, variable_of
 from moim.storage.database import Database

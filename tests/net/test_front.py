@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from moim import front
+from moim.addresses import own_url
 from moim.front import Front, check_agreement, front_of, listen_for, open_plain_port, secure_origin
 from moim.listening import ListenError, Listeners, listen
-from moim.serve import _config, own_url
+from moim.serve import _config
 from moim.settings import Settings, SettingsError, load_settings
 from tests.https.made import Signer, key_pem, pem
 from tests.https.pebble import free_port

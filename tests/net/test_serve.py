@@ -17,8 +17,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from moim.addresses import last_url
 from moim.listening import ListenError, listen
-from moim.serve import _listeners, last_url, run
+from moim.serve import _listeners, run
 from moim.settings import Settings, load_settings, variable_of
 from tests.net.test_stun import decode, mapped_address, request
 
