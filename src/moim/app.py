@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from moim.cluster import Cluster
     from moim.media.sfu import SfuPlane
     from moim.own_sfu import OwnSfu
+    from moim.sfu_gate import SfuGate
 
 FAREWELL_S = 0.5
 NODES = "/n"
@@ -101,6 +102,7 @@ def create_app(
     cluster = _cluster(settings)
     database = Database(settings.database_url)
     plane, own_sfu = _plane(settings, cluster, database)
+    gate = _gate(own_sfu, cluster)
     backend = _Backend.of(settings, cluster, database, plane)
     site = make_site(
         replace(
@@ -150,10 +152,15 @@ def create_app(
             (await backend.registry.find(slug)).planes.look()
         return True
 
-    async def drain() -> None:
+    async def drain(stop_listening: Callable[[], None]) -> None:
         """Let the meetings on this server's SFU move away, while there is another for them."""
-        if cluster is not None and cluster.placing is not None:
-            await cluster.placing.drain()
+        if cluster is None or cluster.placing is None:
+            return
+        await cluster.placing.drain()
+        stop_listening()  # who is told to come back is led to another one
+        cluster.placing.send_back()
+        if gate is not None:
+            await gate.settled()
 
     async def farewell() -> None:
         """Tell everybody that the server stops, and close their sockets, while it still can."""
@@ -169,8 +176,10 @@ def create_app(
     app.state.before_stop = farewell  # for the server: to be awaited while sockets are open
     app.router.routes.append(Mount("/socket.io", _shared(engine, settings.allowed_origins)))
     app.router.routes.append(WebSocketRoute("/ws", WebSocketDoor(door).serve))
+    if gate is not None:
+        app.router.routes.append(Mount(f"{SFU_PATH}{NODES}/{{node}}", gate))
     if own_sfu is not None:
-        app.router.routes.extend(_sfu_routes(own_sfu, cluster))
+        app.router.routes.append(Mount(SFU_PATH, gate or own_sfu))
     app.router.routes.append(livekit_webhook.route(hear_sfu))
     app.include_router(ca.router(settings.ca_certificate))
     add_pages(app, site)
@@ -205,15 +214,14 @@ def _plane(
     return SfuPlane(placing, KEY, own_secret), own
 
 
-def _sfu_routes(own: "OwnSfu", cluster: "Cluster | None") -> list[Mount]:
+def _gate(own: "OwnSfu | None", cluster: "Cluster | None") -> "SfuGate | None":
     """Where LiveKit clients come in; of several servers each has an address of its own, too, to
     which the proxy leads: where it does not, the servers pass on."""
-    if cluster is None or cluster.placing is None:
-        return [Mount(SFU_PATH, own)]
+    if own is None or cluster is None or cluster.placing is None:
+        return None
     from moim.sfu_gate import SfuGate
 
-    gate = SfuGate(own, cluster.placing)
-    return [Mount(f"{SFU_PATH}{NODES}/{{node}}", gate), Mount(SFU_PATH, gate)]
+    return SfuGate(own, cluster.placing)
 
 
 def _capacity(settings: Settings, plane: "Mesh | SfuPlane") -> int:

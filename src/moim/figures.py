@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 def figures_of(registry: Registry, done: Figures, cluster: "Cluster | None") -> Mapping[str, float]:
     """Names that end in `_total` only grow; times are in seconds."""
     rooms = registry.all_open()
+    placing = cluster.placing if cluster is not None else None
     found: dict[str, float] = {
-        "stopping": registry.stopping,
+        "stopping": registry.stopping or (placing is not None and placing.draining),
         "rooms_open": len(rooms),
         "connections": sum(len(room.seats) for room in rooms),
         "participants": sum(len(room.fold.participants) for room in rooms),
@@ -28,4 +29,7 @@ def figures_of(registry: Registry, done: Figures, cluster: "Cluster | None") -> 
     if cluster is not None and cluster.neighbourhood is not None:
         found["servers"] = 1 + len(cluster.neighbourhood.others)
         found["bus_connected"] = cluster.bus.connected
+    if placing is not None:
+        found["sfu_rooms"] = placing.held()
+        found["sfu_rooms_taken_total"] = placing.taken
     return found

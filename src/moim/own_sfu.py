@@ -74,6 +74,11 @@ class OwnSfu:
         found = self._hub.rooms.get(room) if self._hub is not None else None
         return tuple(found.participants) if found is not None else ()
 
+    def arriving(self, room: str) -> bool:
+        """Whether somebody was let into it whose media are not connected yet."""
+        found = self._hub.rooms.get(room) if self._hub is not None else None
+        return found is not None and len(found.active()) < len(found.participants)
+
     def send_back(self, room: str) -> None:
         """Close a room, and tell everybody in it to connect anew."""
         if self._hub is not None:

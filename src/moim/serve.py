@@ -311,13 +311,17 @@ def _server(config: "uvicorn.Config", app: Asgi, watched: _Watched, steps: Steps
             drain = getattr(getattr(app, "state", None), "drain", None)
             if drain is not None:
                 with _late_is_fine():
-                    await self._unless_forced(drain())
+                    await self._unless_forced(drain(self._stop_listening))
             # While connections are open, the app can still tell people why they will close.
             farewell = getattr(getattr(app, "state", None), "before_stop", None)
             if farewell is not None:
                 with _late_is_fine():
                     await asyncio.wait_for(farewell(), STOP_PATIENCE_S)
             await super().shutdown(sockets)
+
+        def _stop_listening(self) -> None:
+            for one in self.servers:
+                one.close()
 
         async def _unless_forced(self, waiting: Coroutine[object, object, None]) -> None:
             task = asyncio.create_task(waiting)

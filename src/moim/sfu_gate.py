@@ -6,6 +6,7 @@ address for all rooms, and who comes back after a room has moved may know an old
 """
 
 import asyncio
+import time
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import structlog
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from yarl import URL
 
 from moim.live.placing import Placing
@@ -27,6 +28,10 @@ PASSED_ON: Final = "x-moim-passed-on"
 CONNECT_S: Final = 5
 LARGEST_FRAME_BYTES: Final = 2 * 1024 * 1024
 GONE: Final = 1012
+JOIN_S: Final = 5.0
+"""So long a join takes at most, as a rule: a client whose signalling ends in the middle of one
+waits for its media in vain (LiveKit's SDKs for 15 s) before it tries again."""
+_LOOK_S: Final = 0.1
 _KEPT: Final = ("authorization", "user-agent", "origin")
 _log = structlog.get_logger("moim.sfu")
 
@@ -37,6 +42,17 @@ class SfuGate:
     def __init__(self, sfu: OwnSfu, placing: Placing) -> None:
         self._sfu = sfu
         self._placing = placing
+        self._passing: dict[WebSocket, float] = {}
+        """Since when each of those who are passed on is, by this process's clock."""
+
+    async def settled(self) -> None:
+        """Wait until those who were passed on just now have joined where they were led; nobody
+        comes any more."""
+        deadline = time.monotonic() + JOIN_S
+        while (now := time.monotonic()) < deadline:
+            if all(now - since > JOIN_S for since in self._passing.values()):
+                return
+            await asyncio.sleep(_LOOK_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a LiveKit client here, or pass it on."""
@@ -48,7 +64,12 @@ class SfuGate:
                 await socket.send_denial_response(PlainTextResponse("try again", 503))
                 return
             if there is not None:
-                await _pass_on(WebSocket(scope, receive, send), there + _rest(scope))
+                socket = WebSocket(scope, receive, send)
+                self._passing[socket] = time.monotonic()
+                try:
+                    await _pass_on(socket, there + _rest(scope))
+                finally:
+                    del self._passing[socket]
                 return
         await self._sfu(scope, receive, send)
 
@@ -104,7 +125,7 @@ async def _pass_on(socket: WebSocket, url: str) -> None:
                     way.cancel()
                 await asyncio.gather(*ways, return_exceptions=True)
         code = there.close_code
-        with suppress(RuntimeError):  # it was the client who closed
+        with suppress(RuntimeError, WebSocketDisconnect):  # it was the client who closed
             await socket.close(code if code is not None and code >= 1000 else GONE)
 
 

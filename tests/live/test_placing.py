@@ -25,6 +25,7 @@ class FakeSfu:
 
     api_url: str
     people: dict[str, list[str]] = field(default_factory=dict)
+    joining: set[str] = field(default_factory=set)
     sent_back: list[str] = field(default_factory=list)
 
     def names(self) -> Collection[str]:
@@ -32,6 +33,9 @@ class FakeSfu:
 
     def identities(self, room: str) -> Collection[str]:
         return self.people.get(room, [])
+
+    def arriving(self, room: str) -> bool:
+        return room in self.joining
 
     def send_back(self, room: str) -> None:
         self.sent_back.append(room)
@@ -260,30 +264,70 @@ async def test_a_short_pause_of_ones_own_takes_nothing_from_anybody(
     assert first.sfu.sent_back == []
 
 
+@asynccontextmanager
+async def draining(server: Server) -> AsyncIterator["asyncio.Task[None]"]:
+    """It is about to stop, and has told the others."""
+    task = asyncio.create_task(server.placing.drain())
+    try:
+        await until(lambda: server.placing._drain.to_others, "it begins")
+        yield task
+    finally:
+        task.cancel()
+
+
+async def takes(server: Server, *rooms: str) -> None:
+    """It looks until it has found what is left to it."""
+    for _ in range(100):
+        await server.placing.look()
+        if server.placing.taken == len(rooms):
+            break
+    await until(lambda: sorted(server.followed) == sorted(rooms), "the meetings are told")
+
+
 async def test_a_server_about_to_stop_waits_until_its_people_have_followed(
     deployment: Deployment,
 ) -> None:
     first, second = deployment.servers
     await first.placing.place(ROOM)
     first.sfu.people[ROOM] = ["u_mina", "bot"]
-    draining = asyncio.create_task(first.placing.drain())
-    await until(lambda: first.placing._draining, "it begins")
-
-    async def taken() -> bool:
-        await second.placing.look()
-        return second.followed == [ROOM]
-
-    for _ in range(100):
-        if await taken():
-            break
-    assert second.followed == [ROOM]
-    assert not draining.done()
-    await first.placing.look()
-    assert first.sfu.sent_back == [], "they are still on it"
-    first.sfu.people[ROOM] = ["bot"]
-    await draining
+    async with draining(first) as task:
+        await takes(second, ROOM)
+        assert not task.done()
+        await first.placing.look()
+        assert first.sfu.sent_back == [], "they are still on it"
+        first.sfu.people[ROOM] = ["bot"]
+        await task
+        assert first.sfu.sent_back == [], "that is for who closes the door first"
+    first.placing.send_back()
     assert first.sfu.sent_back == [ROOM]
     assert (await first.placing.place(ROOM)).url == second.url
+
+
+async def test_livekit_clients_are_told_when_another_has_their_room_and_who_joins_is_there(
+    deployment: Deployment,
+) -> None:
+    first, second = deployment.servers
+    await first.placing.place(ROOM)
+    first.sfu.people[ROOM] = ["bot"]
+    first.sfu.joining = {ROOM}
+    async with draining(first) as task:
+        assert not task.done(), "the room is still here"
+        await takes(second, ROOM)
+        assert not task.done(), "somebody is only just coming"
+        first.sfu.joining.clear()
+        await task
+
+
+async def test_nobody_is_let_in_where_a_server_is_about_to_stop(deployment: Deployment) -> None:
+    first, second = deployment.servers
+    await first.placing.place(ROOM)
+    first.sfu.people[ROOM] = ["bot"]
+    async with draining(first):
+        assert not first.placing.holds(ROOM)
+        coming = asyncio.create_task(first.placing.place(ROOM))
+        await takes(second, ROOM)
+        assert (await coming).url == second.url
+        assert (await first.placing.place("new-room")).url == second.url
 
 
 async def test_the_last_server_waits_for_nobody(deployment: Deployment) -> None:
@@ -292,7 +336,7 @@ async def test_the_last_server_waits_for_nobody(deployment: Deployment) -> None:
     first.sfu.people[ROOM] = ["u_mina"]
     await second.placing._rows.leave()
     await first.placing.drain()
-    assert first.sfu.sent_back == [ROOM]
+    assert (await first.placing.place(ROOM)).url == first.url, "there is no other"
 
 
 async def test_a_room_that_nobody_entered_or_that_ended_has_no_place(

@@ -19,12 +19,11 @@ from typing import Final, Protocol
 
 import structlog
 
+from moim.live.drain import LOOK_S, Drain, LeftRooms
 from moim.live.knocking import nobody_listens
 from moim.live.looking import look_again_and_again
 from moim.media.places import Where, address_in
 from moim.meeting.errors import ErrorCode, MoimError, Unavailable
-from moim.meeting.visitors import identity_of
-from moim.storage.database import Conflict
 from moim.storage.places import AT_ONCE, DEAD_S, Health, Placement, Places
 
 EVERY_S: Final = 0.5
@@ -34,14 +33,13 @@ STEADY_S: Final = 2.0
 """After such a gap it waits so long."""
 UNUSED_S: Final = 20.0
 """A room that nobody entered by then, or that ended, is given up."""
-DRAIN_S: Final = 10.0
-_LOOK_S: Final = 0.1
 _RARELY: Final = 20
 _NOW_AND_THEN: Final = 4
 MOST_NAMED: Final = 32
 """Addresses of servers that a page is told. They stand in a header, and proxies take heads of some
 KiB; to the servers beyond these pages go by the proxy."""
 _TRIES: Final = 3
+_LOOKS_FOR_A_TAKER: Final = 20
 _SILENT: Final = "the room's server does not answer"
 _log = structlog.get_logger("moim.live")
 
@@ -51,7 +49,7 @@ Tell = Callable[[str, int], Awaitable[None]]
 """A room, by its slug, is here from now on, with that epoch: its meeting is to follow."""
 
 
-class OwnRooms(Protocol):
+class OwnRooms(LeftRooms, Protocol):
     """The SFU of this server."""
 
     @property
@@ -60,9 +58,6 @@ class OwnRooms(Protocol):
 
     def names(self) -> Collection[str]:
         """The rooms that are open on it."""
-
-    def identities(self, room: str) -> Collection[str]:
-        """Who is in one of them."""
 
     def send_back(self, room: str) -> None:
         """Close a room, and tell everybody in it to connect anew."""
@@ -89,7 +84,7 @@ class Placing:
         self._held: dict[str, tuple[int, float]] = {}
         """The rooms that are here: the epoch, and since when, by this process's clock."""
         self._tell: Tell | None = None
-        self._draining = False
+        self._drain = Drain(rows, sfu, now_s)
         self._beat_at = float("-inf")
         self._sure_at = float("-inf")
         """When it was last looked which rooms are its own: who has slept is sure of none."""
@@ -98,6 +93,8 @@ class Placing:
         self.addresses: tuple[str, ...] = ()
         """Where browsers reach servers past the proxy, as of the last look: this one's and the
         others'. A page that is not told one goes by the proxy."""
+        self.taken = 0
+        """Rooms that were another server's before, since the start."""
 
     @asynccontextmanager
     async def watching(self, tell: Tell) -> AsyncIterator[None]:
@@ -130,21 +127,42 @@ class Placing:
         return None if found is None else self._where(found)
 
     async def place(self, room: str) -> Where:
+        if self._drain.to_others:
+            return await self._elsewhere(room)
         for _ in range(_TRIES):
             found = await self._rows.find(room)
             mine = found is not None and found.node == self._rows.me
             if found is not None and (mine or not await self._may_take(found)):
                 return self._where(found)
-            if self._draining:
+            if self._drain.begun:
                 break
             if await self._take(room, found):
                 return self.here
         raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)
 
+    async def _elsewhere(self, room: str) -> Where:
+        """Where a room is that is not to be here any more, or soon will be. Raises: Unavailable."""
+        for _ in range(_LOOKS_FOR_A_TAKER):
+            found = await self._rows.find(room)
+            others = await self._rows.others()
+            mine = found is not None and found.node == self._rows.me
+            if found is not None and not mine and found.health is not Health.DEAD:
+                return self._where(found)
+            if not others:
+                break
+            if not mine:
+                return Where(*others[0])  # it takes what is nowhere, or with the dead
+            await asyncio.sleep(LOOK_S)
+        raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)
+
     def holds(self, room: str) -> bool:
         """Whether a room is here, as far as this server knows without asking."""
         fresh = self._now_s() - self._sure_at < DEAD_S
-        return room in self._held and fresh and not self._draining
+        return room in self._held and fresh and not self._drain.begun
+
+    def held(self) -> int:
+        """How many rooms are here."""
+        return len(self._held)
 
     def _where(self, found: Placement) -> Where:
         """Raises: Unavailable for a server that is dead, until somebody takes the room."""
@@ -167,6 +185,7 @@ class Placing:
             return False
         self._held[room] = (epoch, self._now_s())
         if before is not None:
+            self.taken += 1
             _log.info("sfu_room_taken", cause=before.health.value, epoch=epoch)
             self._move(room, epoch)
         return True
@@ -206,7 +225,7 @@ class Placing:
         looking_since = self._now_s()
         await self._give_up()
         self._sure_at = looking_since
-        return not self._draining and await self._take_over()
+        return not self._drain.begun and await self._take_over()
 
     async def look_for_addresses(self) -> None:
         """See where browsers reach the servers. Raises: Unavailable."""
@@ -214,7 +233,7 @@ class Placing:
         self.addresses = tuple(sorted(one for one in found if one is not None)[:MOST_NAMED])
 
     async def _beat(self) -> None:
-        await self._rows.beat(self._url, self._api_url, draining=self._draining)
+        await self._rows.beat(self._url, self._api_url, draining=self._drain.begun)
         now = self._now_s()
         if now - self._beat_at > GAP_S:
             self._steady_since = now
@@ -228,7 +247,7 @@ class Placing:
         mine = await self._rows.mine()
         for room, (epoch, since) in held.items():
             if mine.get(room) != epoch:
-                if self._draining:
+                if self._drain.begun:
                     continue  # it has gone on purpose, and closes when its people have followed
                 if self._held.get(room) == (epoch, since):
                     del self._held[room]
@@ -251,21 +270,16 @@ class Placing:
 
     # Stopping
 
+    @property
+    def draining(self) -> bool:
+        """Whether this server is about to stop."""
+        return self._drain.begun
+
     async def drain(self) -> None:
-        """Let the others take the rooms, and wait, not for ever, until moim's own clients have
-        followed; who came with a LiveKit client is then told to come back."""
-        self._draining = True
-        with suppress(Unavailable, Conflict):
-            if self._held and await self._rows.others():
-                await self._beat()
-                deadline = self._now_s() + DRAIN_S
-                while self._people() and self._now_s() < deadline:  # noqa: ASYNC110 - the SFU's
-                    await asyncio.sleep(_LOOK_S)
+        """Let the others take the rooms, and wait, not for ever, until who needs it followed."""
+        await self._drain.run(tuple(self._held), self._beat)
+
+    def send_back(self) -> None:
+        """Tell everybody who is still here to connect anew."""
         for room in tuple(self._sfu.names()):
             self._sfu.send_back(room)
-
-    def _people(self) -> bool:
-        """Whether somebody of moim's own is still in a room here."""
-        return any(
-            identity_of(one) == one for room in self._held for one in self._sfu.identities(room)
-        )

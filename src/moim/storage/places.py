@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, insert, or_, select, update
 
 from moim.storage.database import Conflict, Database
 from moim.storage.nodes import FORGOTTEN_S, now_of
@@ -77,12 +77,13 @@ class Places:
         async with self._database.writing() as connection:
             await connection.execute(delete(sfu).where(long_ago))
 
-    async def others(self) -> int:
-        """How many other servers could take a room."""
+    async def others(self) -> Sequence[tuple[str, str]]:
+        """The other servers that could take a room, each by its url and api_url."""
         lives = sfu.c.seen_ms >= self._since()
-        query = select(func.count()).where(lives, sfu.c.node_id != self.me, ~sfu.c.draining)
+        there = lives & (sfu.c.node_id != self.me) & ~sfu.c.draining
+        query = select(sfu.c.url, sfu.c.api_url).where(there).order_by(sfu.c.node_id)
         async with self._database.reading() as connection:
-            return int((await connection.execute(query)).scalar_one())
+            return [(row.url, row.api_url) for row in await connection.execute(query)]
 
     async def urls(self) -> Sequence[str]:
         """Where browsers are sent, of every server that is not long dead, this one included."""
