@@ -120,6 +120,11 @@ async def test_an_edited_message_says_so_to_everybody(party: Party, room: Links)
     await field(mina).fill("a draft that waits")
     await choose(mina, "Se you at five", "message-edit")
     await expect(field(mina)).to_have_value("Se you at five")
+    # What was begun is there again when the panel is.
+    await field(mina).fill("See you")
+    await mina.page.get_by_test_id("panel-close").click()
+    await open_chat(mina)
+    await expect(field(mina)).to_have_value("See you")
     await write(mina, "See you at five")
     for person in (mina, jun):
         await expect(message(person, "See you at five")).to_contain_text("edited")

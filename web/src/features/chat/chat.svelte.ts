@@ -6,6 +6,7 @@ import { makeId } from "../../wire/ids.ts";
 import type { ChatMessage, Image, Room } from "../../wire/types.gen.ts";
 import { Addressee } from "./addressee.svelte.ts";
 import { Announcements, keyOf, type News, type Saying } from "./announcements.ts";
+import { Editing } from "./editing.svelte.ts";
 import { Finding } from "./finding.svelte.ts";
 import { Hints, type Unsaved } from "./hints.svelte.ts";
 import { Attachment } from "./images.svelte.ts";
@@ -26,7 +27,7 @@ export class Chat {
   readonly outbox: Outbox;
   readonly hints: Hints;
   replyTo = $state.raw<ChatMessage | null>(null);
-  editing = $state.raw<ChatMessage | null>(null);
+  readonly editing = new Editing();
   /** Whom the next message is for; null is everybody. Nobody but the author changes it. */
   readonly addressee: Addressee;
   /** The message to go to; the list takes it from here. */
@@ -141,7 +142,7 @@ export class Chat {
   /** A reply goes to those who saw the message. */
   answer(message: ChatMessage, privately = false): void {
     const me = this.#call.seat.identity;
-    this.editing = null;
+    this.editing.end();
     this.replyTo = message;
     const alone = message.to !== null && message.author === me ? message.to : message.author;
     const toOne = privately || message.to !== null;
@@ -171,7 +172,7 @@ export class Chat {
 
   change(message: ChatMessage): void {
     this.replyTo = null;
-    this.editing = message;
+    this.editing.begin(message);
   }
 
   keepDraft(text: string): void {
@@ -269,6 +270,8 @@ export class Chat {
   /** What was taken back is quoted and announced no longer. */
   #forget(seq: number, before: Room): void {
     if (this.replyTo?.seq === seq) this.replyTo = null;
+    const written = this.editing.forget(seq);
+    if (written !== null && this.draft.trim() === "") this.keepDraft(written);
     this.finding.forget(seq);
     const own = before.slices.private.boxes[this.#call.seat.identity] ?? [];
     const author = [...before.slices.chat.messages, ...own].find((one) => one.seq === seq)?.author;
