@@ -749,6 +749,8 @@ _SECRETS = frozenset(
 
 def _explained(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False, include_context=False):
+        if problem["type"] == "default_factory_not_called":
+            continue  # a default that follows from another setting, whose own fault is told
         field = str(problem["loc"][0]) if problem["loc"] else ""
         said = problem["msg"].removeprefix("Value error, ")
         # The value of a secret, and of an address with a password in it, stays out of the terminal.

@@ -132,6 +132,16 @@ def a_room(slug: str, name: str) -> None:
     asyncio.run(make())
 
 
+@pytest.mark.parametrize("arguments", [("--port", "99999"), ("--lan", "--domain", "a.example")])
+def test_one_fault_is_told_once_without_what_follows_from_it(
+    moim: Run, arguments: tuple[str, ...]
+) -> None:
+    code, _, err = moim(*arguments)
+    assert code == 2
+    assert len(err.splitlines()) == 2  # and its code
+    assert "Pydantic" not in err
+
+
 def test_rooms_are_listed_with_their_addresses(moim: Run) -> None:
     assert moim("rooms") == (0, "There is no room yet.\n", "")
     a_room("abcd-efgh-jkm", "금요일 차 모임")
