@@ -27,6 +27,8 @@ const loadCall = () => loadPart(() => import("./in_call.ts"));
 export class Visit {
   screen = $state.raw<Screen>({ kind: "prejoin" });
   name = $state("");
+  /** The room as it was seen last: when the page was made, and at the end of a call. */
+  room = $state.raw<Start["room"]>() as Start["room"];
   /** The server does not take this name; everything else stays as it was chosen. */
   nameRefused = $state(false);
   /** A reload in the middle of a call: straight back into the seat, without the pre-join page. */
@@ -37,6 +39,7 @@ export class Visit {
   #seat: Seat | null;
 
   constructor(readonly start: Start) {
+    this.room = start.room;
     this.local = new LocalMedia(this.remembered);
     this.#tab = tabId();
     this.#seat = recallSeat(start.room.slug);
@@ -90,7 +93,12 @@ export class Visit {
     this.screen = { kind: "over", how };
     this.#seat = null;
     rememberSeat(this.start.room.slug, null);
-    if (screen.kind === "call") screen.call.close();
+    if (screen.kind === "call") {
+      const { room, people } = screen.call;
+      const left = how === "ended" ? 0 : people.filter(({ isMe }) => !isMe).length;
+      this.room = { ...this.room, name: room.name, locked: room.locked, people: left };
+      screen.call.close();
+    }
     this.local.release();
   }
 

@@ -1,5 +1,6 @@
 import type { Call } from "../../app/call.svelte.ts";
 import * as m from "../../paraglide/messages.js";
+import { fileName } from "./file_name.ts";
 import { Picture } from "./picture.ts";
 import { Sound } from "./sound.ts";
 import { canKeep, openTarget, type Target } from "./target.ts";
@@ -40,7 +41,7 @@ export class Recording {
     this.active = true;
     let target: Target | null = null;
     try {
-      target = await openTarget(this.#fileName(type), type);
+      target = await openTarget(fileName(this.call.room.name, type, new Date()), type);
       await this.call.command("recording.start", {});
       this.#running = this.#record(type, target);
     } catch (error) {
@@ -107,12 +108,5 @@ export class Recording {
 
   #failed(): void {
     this.call.notices.show(m.recording_failed(), { tone: "error", topic: "recording failed" });
-  }
-
-  #fileName(type: string): string {
-    const day = new Date().toISOString().slice(0, 16).replace("T", " ").replace(":", ".");
-    // What no file system refuses; a name of such letters alone is left out.
-    const room = this.call.room.name.replace(/[\\/:*?"<>|\p{Cc}]/gu, " ").trim();
-    return `${[room, day].filter(Boolean).join(" ")}.${type.includes("mp4") ? "mp4" : "webm"}`;
   }
 }
