@@ -11,6 +11,8 @@ export interface Notice {
   readonly button: { readonly label: string; readonly press: () => void } | null;
   /** Stays until it is answered or withdrawn. */
   readonly sticky: boolean;
+  /** The panel that it leads to: who has it open has been told. */
+  readonly panel: string | null;
 }
 
 export interface NoticeOptions {
@@ -18,6 +20,7 @@ export interface NoticeOptions {
   readonly tone?: Tone;
   readonly button?: { readonly label: string; readonly press: () => void };
   readonly sticky?: boolean;
+  readonly panel?: string;
 }
 
 const MOST_AT_ONCE = 3;
@@ -43,6 +46,7 @@ export class Notices {
       tone: options.tone ?? "news",
       button: options.button ?? null,
       sticky: options.sticky ?? false,
+      panel: options.panel ?? null,
     };
     for (const old of this.shown) if (old.topic === notice.topic) this.#forget(old.id);
     const others = this.shown.filter((old) => old.topic !== notice.topic);
@@ -71,6 +75,11 @@ export class Notices {
 
   withdraw(topic: string): void {
     for (const notice of this.shown) if (notice.topic === topic) this.dismiss(notice.id);
+  }
+
+  /** A panel is open: what led to it is said. */
+  opened(panel: string): void {
+    for (const notice of this.shown) if (notice.panel === panel) this.dismiss(notice.id);
   }
 
   has(topic: string): boolean {

@@ -20,6 +20,7 @@ function start(call: Call): () => void {
     };
     call.notices.show(m.app_added({ app: apps.nameOf({ app, name }) }), {
       topic: `app ${app}`,
+      panel: PANEL,
       button: { label: m.app_open(), press },
     });
   });

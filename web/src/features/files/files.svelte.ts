@@ -197,6 +197,7 @@ export class Files {
     else {
       this.#call.notices.show(said, {
         topic: `files ${about}`,
+        panel: "files",
         button: { label: m.files_open(), press: () => this.#call.panels.show("files") },
       });
     }
