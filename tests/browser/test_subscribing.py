@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from tests.browser.party import Party
 from tests.browser.person import Person, until
@@ -57,14 +57,15 @@ async () => {
   return sent;
 }
 """
-TRACK = "(video) => video.srcObject.getVideoTracks()[0].id"
+TRACK = "(video) => video.srcObject?.getVideoTracks()[0]?.id ?? ''"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Watched:
     """A picture of somebody, as it arrives at a page."""
 
     viewer: Person
+    video: Locator
     track: str
 
     async def arrived(self) -> dict[str, int]:
@@ -73,11 +74,14 @@ class Watched:
 
     async def is_decoded(self, least: float = 1, most: float = LARGE) -> None:
         """Waits for fresh pictures, so many pixels wide."""
-        before = (await self.arrived())["frames"]
+        before: dict[str, int] = {}
 
         async def fresh() -> bool:
+            # Of a new connection, the last picture of the one before is shown until its first.
+            self.track = await self.video.evaluate(TRACK)
             now = await self.arrived()
-            return now["frames"] > before and least <= now["width"] <= most
+            seen = before.setdefault(self.track, now["frames"])
+            return now["frames"] > seen and least <= now["width"] <= most
 
         await until(fresh, f"fresh pictures of {least:g} to {most:g} pixels")
 
@@ -96,7 +100,7 @@ async def watch(viewer: Person, name: str) -> Watched:
     video = viewer.tile(name).locator("video")
     await expect(video).to_be_visible()
     track: Any = await video.evaluate(TRACK)
-    return Watched(viewer, track)
+    return Watched(viewer, video, track)
 
 
 async def on_the_sfu(party: Party, room: Links) -> tuple[Person, Person]:
