@@ -7,7 +7,7 @@ from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.chatting import answer, field, message, messages, open_chat, said, write, writer
 from tests.browser.party import Party
-from tests.browser.person import Person
+from tests.browser.person import Person, until
 from tests.browser.server import Links, MoimServer
 from tests.browser.test_call import two_in_a_call
 from tests.browser.troubles import SERVER_AWAY
@@ -177,6 +177,46 @@ async def test_a_message_for_which_the_server_was_too_busy_is_sent_again_by_itse
     await expect(message(mina, "in the crowd")).to_have_count(1)
     assert len(refused) == 2
     await expect(messages(mina)).to_have_count(1)
+
+
+async def test_who_cannot_have_their_seat_back_yet_stays_in_the_call_and_comes_back(
+    party: Party, room: Links
+) -> None:
+    mina = await party.person(devices=())
+    sockets: list[WebSocketRoute] = []
+    codes = ["storage_full", "internal", "rate_limited"]
+
+    def speak(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        sockets.append(socket)
+
+        def say(told: str | bytes) -> None:
+            joins = (
+                re.match(r'42(\d+)\["participant\.join"', told) if isinstance(told, str) else None
+            )
+            if joins is None or len(sockets) == 1 or not codes:
+                server.send(told)
+                return
+            answer = [{"ok": False, "error": {"code": codes.pop(0), "message": "Not now."}}]
+            socket.send(f"43{joins[1]}{json.dumps(answer)}")
+
+        socket.on_message(say)
+
+    await mina.page.route_web_socket("**/socket.io/**", speak)
+    await mina.open(room.guest)
+    await mina.join("Mina")
+    await open_chat(mina)
+    await field(mina).fill("half a sentence")
+    await sockets[0].close()
+
+    async def refused_thrice() -> bool:
+        return not codes
+
+    await until(refused_thrice, "the seat was refused three times")
+    await expect(field(mina)).to_have_value("half a sentence")
+    await write(mina, "back again")
+    await expect(message(mina, "back again")).to_have_count(1)
+    await expect(mina.page.get_by_test_id("reconnect-bar")).to_have_count(0)
 
 
 async def test_what_was_on_its_way_when_the_server_died_goes_to_those_present(

@@ -18,7 +18,9 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from moim.meeting.model import Room
 from moim.meeting.rules import apply, load_room, load_stored
 
-TRANSIENT = frozenset({"busy", "internal", "server_stopping", "storage_failed", "unavailable"})
+TRANSIENT = frozenset(
+    {"busy", "internal", "server_stopping", "storage_failed", "storage_full", "unavailable"}
+)
 """What a server says when something it needs is away: trying again is right."""
 PING_S = 2
 CSRF = re.compile(r'name="csrf"[^>]*value="([^"]+)"')

@@ -107,7 +107,7 @@ class Talker(Caller):
                 seq: int = said["seq"]
                 return seq
             code = said["error"]["code"]
-            assert code in TRANSIENT | {"not_present", "storage_full"}, code
+            assert code in TRANSIENT | {"not_present"}, code
             if code == "not_present":  # the seat has ended: come in again
                 self.sid = None
                 with suppress(Exception):

@@ -84,13 +84,16 @@ const HASTY_LAST_MS = 1_000;
 const HASTY_CONNECT_MS = 2_500;
 /** How long the server may take to answer when the way to it is in doubt. */
 const DOUBT_MS = 1_000;
-/** Refusals of the connection itself that a later attempt may not meet. */
+/** Refusals of the connection, or of the seat that was ours, that a later attempt may not meet. */
 const TRANSIENT: readonly string[] = [
   "rate_limited",
   "busy",
   "server_stopping",
   "internal",
+  "storage_failed",
+  "storage_full",
   "unavailable",
+  "unreachable",
 ];
 const CONTROL = new Set(["hello", "snapshot", "goodbye"]);
 
@@ -323,7 +326,6 @@ export class RoomLink extends Emitter<LinkEvents> {
 
   private async greeted(hello: Hello): Promise<void> {
     this.hello = hello;
-    this.retry_ms = RETRY_FIRST_MS;
     this.emit("hello", hello);
     if (this.seat) await this.resume(this.seat);
     else this.open();
@@ -351,8 +353,9 @@ export class RoomLink extends Emitter<LinkEvents> {
       this.emit("resumed", { sid: answer.sid, changed });
     } catch (error) {
       if (this.socket.id !== connection || !(error instanceof Refusal)) return;
-      if (error.code === "unreachable" || error.code === "unavailable") {
-        this.socket.disconnect().connect();
+      if (TRANSIENT.includes(error.code)) {
+        this.socket.disconnect();
+        this.comeBack();
       } else if (error.code === "seat_taken") this.saidGoodbye("seat_moved");
       else if (error.code === "barred") this.saidGoodbye("removed");
       else this.refuse(error.code);
@@ -361,6 +364,7 @@ export class RoomLink extends Emitter<LinkEvents> {
 
   private open(): void {
     this.ready = true;
+    this.retry_ms = RETRY_FIRST_MS;
     this.become("online");
     for (const pending of [...this.pending]) pending.attempt();
   }
