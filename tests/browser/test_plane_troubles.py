@@ -23,6 +23,13 @@ pytestmark = pytest.mark.skipif(
 # Of a block that no network routes (RFC 5737): the SFU is there, and no packet finds it.
 NOWHERE = {"MOIM_SFU_UDP_PORT": "0", "MOIM_SFU_ADDRESS": "192.0.2.1", "MOIM_MESH_MOST": "1"}
 BACK_S = 8  # 5 on a machine that has nothing else to do
+# How bright the middle of a picture is, of 255.
+MIDDLE = """(place) => {
+  const picture = place.querySelector("canvas");
+  const [x, y] = [picture.width / 2, picture.height / 2];
+  return Math.max(...picture.getContext("2d").getImageData(x, y, 1, 1).data.slice(0, 3));
+}"""
+DARK = 20
 no_way = pytest.mark.parametrize("moim_server", [NOWHERE], indirect=True)
 
 
@@ -126,10 +133,15 @@ async def test_a_host_moves_a_call_to_a_livekit_server_which_may_go_away_and_com
         await is_on(person, "sfu")
     await see_and_hear(mina, jun)
     await cluster.kill()
+    tile = mina.tile("Jun")
+    await expect(tile.locator("video")).to_have_count(0)
+    # Its connection is closed, and the last picture stays; what Chromium films is bright.
+    assert await tile.get_by_test_id("last-picture").evaluate(MIDDLE) > DARK
     await cluster.start()
     again = time.monotonic()
     await see_and_hear(mina, jun)
     assert time.monotonic() - again < BACK_S
+    await expect(tile.get_by_test_id("last-picture")).to_have_count(0)
     await choose(mina, "mesh")
     for person in (mina, jun):
         await is_on(person, "mesh")

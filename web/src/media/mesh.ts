@@ -60,8 +60,10 @@ export class MeshSession implements MediaSession {
   private readonly listed = new Map<string, string>();
   private readonly connections = new Map<string, MeshPeer>();
   private readonly remotes = new Remotes(this.emitter);
-  private readonly succession = new Succession(this.remotes, (identity, source) =>
-    this.played(identity, source),
+  private readonly succession = new Succession(
+    this.remotes,
+    (identity, source) =>
+      this.played(identity, source) !== null || !this.wishes.wants(identity, source),
   );
   private readonly locals = new Locals(this.emitter, {
     kept: () => this.adaptBounds(),

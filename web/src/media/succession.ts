@@ -32,8 +32,8 @@ export class Succession {
 
   constructor(
     private readonly remotes: Remotes,
-    /** When a source of the connection of now was played last; null before. */
-    private readonly played: (identity: string, source: Source) => number | null,
+    /** Whether a source of the connection of now has played, or is not looked at anyway. */
+    private readonly isThere: (identity: string, source: Source) => boolean,
   ) {}
 
   /** This connection has been replaced. */
@@ -80,7 +80,7 @@ export class Succession {
   private look(now_ms: number): void {
     for (const [identity, waiting] of this.waiting) {
       for (const [source, { track, until_ms }] of waiting) {
-        if (this.played(identity, source) === null && now_ms < until_ms) continue;
+        if (!this.isThere(identity, source) && now_ms < until_ms) continue;
         waiting.delete(source);
         this.remotes.add(track);
       }

@@ -20,7 +20,7 @@ function scene() {
   const log: string[] = [];
   emitter.on("track", ({ change, track: { source } }) => log.push(`${change} ${source}`));
   const played = new Set<Source>();
-  const succession = new Succession(remotes, (_, source) => (played.has(source) ? 1 : null));
+  const succession = new Succession(remotes, (_, source) => played.has(source));
   const former = (name: string) => ({ identity: WHO, end: () => void log.push(`${name} ends`) });
   const shown = () => remotes.of(WHO).map(({ track: { id } }) => id);
   return { remotes, succession, log, played, former, shown };
