@@ -304,6 +304,14 @@ async def test_a_method_that_a_page_does_not_have_is_refused_in_words(
     assert heading(answer)
 
 
+@pytest.mark.parametrize("address", ["/rooms", "/go"])
+async def test_the_address_of_a_form_that_was_wrong_leads_home_when_it_is_opened_again(
+    browser: httpx.AsyncClient, address: str
+) -> None:
+    answer = await browser.get(address)
+    assert (answer.status_code, httpx.URL(answer.headers["location"]).path) == (303, "/")
+
+
 async def test_before_the_client_is_built_the_pages_say_so(build: Build, house: House) -> None:
     (house.site.pages._assets.folder / ".vite" / "manifest.json").unlink()
     other = build()

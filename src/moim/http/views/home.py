@@ -82,10 +82,17 @@ async def join_by_link(request: Request, site: Site) -> Response:
     return await home(request, site, Typed(link=_shown(link)[:500], link_invalid=True), 422)
 
 
+async def lead_home(request: Request, site: Site) -> Response:
+    """GET of a form's address, which stays in the address bar when the form was wrong."""
+    return RedirectResponse(site.links(request).home, status_code=303)
+
+
 def routes(site: Site) -> list[Route]:
     """The home page and its two forms."""
     return [
         Route("/", partial(home, site=site), name="home"),
         Route("/rooms", partial(create_room, site=site), methods=["POST"]),
+        Route("/rooms", partial(lead_home, site=site)),
         Route("/go", partial(join_by_link, site=site), methods=["POST"]),
+        Route("/go", partial(lead_home, site=site)),
     ]
