@@ -115,6 +115,8 @@ async def read(database: Database, data_dir: Path, source: Path) -> int:
     """
     try:
         archive = tarfile.open(source, mode="r:gz")  # noqa: SIM115 - closed below
+    except FileNotFoundError as error:
+        raise BackupError(f"There is no file {source}") from error
     except (tarfile.TarError, OSError) as error:
         raise BackupError(f"{source} is no backup of moim: {error}") from error
     with closing(archive):

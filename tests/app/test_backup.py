@@ -118,6 +118,8 @@ async def test_a_backup_of_a_newer_moim_and_what_is_none_are_refused(tmp_path: P
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'moim.db'}")
     try:
         none = tmp_path / "none.tar.gz"
+        with pytest.raises(backup.BackupError, match=r"There is no file .*none\.tar\.gz"):
+            await backup.read(database, tmp_path, none)
         none.write_bytes(b"not this")
         with pytest.raises(backup.BackupError, match="no backup"):
             await backup.read(database, tmp_path, none)
