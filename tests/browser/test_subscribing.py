@@ -172,7 +172,9 @@ async def test_a_picture_on_another_page_of_a_large_grid_costs_nothing_until_it_
         buttons = await pages.locator("xpath=..").bounding_box()
         for tile in await mina.tiles.all():
             place = await tile.bounding_box()
-            assert buttons and place and place["y"] + place["height"] <= buttons["y"]
+            assert buttons
+            assert place
+            assert place["y"] + place["height"] <= buttons["y"]
         # Who has a picture comes first, whoever came before.
         picture = await watch(mina, "Jun")
         await picture.is_decoded(most=SMALL)
