@@ -342,6 +342,23 @@ async def test_a_name_that_is_refused_costs_nothing_else_that_was_chosen(
     await mina.join("Mina")
 
 
+@pytest.mark.parametrize("size", [(360, 640), (390, 844), (844, 390), (1280, 600)])
+async def test_the_way_in_is_in_sight_on_every_screen(
+    party: Party, room: Links, size: tuple[int, int]
+) -> None:
+    mina = await party.person()
+    await mina.page.set_viewport_size({"width": size[0], "height": size[1]})
+    await mina.open(room.guest)
+    button = mina.page.get_by_test_id("join-button")
+    await expect(button).to_be_in_viewport(ratio=1)
+    last = mina.page.get_by_test_id("test-sound")
+    await last.focus()
+    above, below = await last.bounding_box(), await button.bounding_box()
+    assert above
+    assert below
+    assert above["y"] + above["height"] <= below["y"], "what has the focus is not covered"
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 async def test_an_insecure_page_says_so_and_lets_people_in_to_listen(
     moim_server: MoimServer, room: Links, language: str
