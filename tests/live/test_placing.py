@@ -350,3 +350,14 @@ async def test_a_room_that_nobody_entered_or_that_ended_has_no_place(
     del first.sfu.people[ROOM]
     await deployment.passes(1, first, second)
     assert await second.placing.find(ROOM) is None
+
+
+async def test_a_server_about_to_stop_tells_the_address_and_the_path_of_another_apart(
+    deployment: Deployment,
+) -> None:
+    first, _ = deployment.servers
+    other = Server(deployment.database, "n_a", lambda: 0.0, "https://other.example.org")
+    await other.placing.look()
+    async with draining(first):
+        where = await first.placing.place("new-room")
+        assert (where.address, where.url) == ("https://other.example.org", other.url)

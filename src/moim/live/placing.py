@@ -151,7 +151,7 @@ class Placing:
             if not others:
                 break
             if not mine:
-                return Where(*others[0])  # it takes what is nowhere, or with the dead
+                return Where.at(*others[0])  # it takes what is nowhere, or with the dead
             await asyncio.sleep(LOOK_S)
         raise Unavailable(ErrorCode.SFU_UNREACHABLE, _SILENT)
 
