@@ -32,6 +32,8 @@ PEOPLE = 6
 PAUSE_S = 0.05
 AGAIN_S = 0.2
 DISK_MIB = 384
+DISK_MIB_PER_S = 0.5
+"""What people say fills it, too: a long run needs a larger one, or it is full for good."""
 SETTLE_S = 90
 GRACE_S = 60
 """Longer than a fault lasts: who comes back has their seat."""
@@ -228,11 +230,11 @@ class Storm:
 
 
 @contextmanager
-def small_disk() -> Iterator[Path | None]:
-    """A disk of its own for PostgreSQL, where one can be made."""
+def small_disk(seconds: float) -> Iterator[Path | None]:
+    """A disk of its own for PostgreSQL for so long a run, where one can be made."""
     folder = Path(tempfile.mkdtemp(prefix="moim-disk-"))
     folder.chmod(0o755)  # whoever PostgreSQL runs as must get into it
-    size = f"size={DISK_MIB}m,mode=0755"
+    size = f"size={DISK_MIB + round(DISK_MIB_PER_S * seconds)}m,mode=0755"
     command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(folder)]
     may = os.name != "nt" and os.geteuid() == 0
     if not may or subprocess.run(command, capture_output=True, check=False).returncode:
@@ -267,7 +269,7 @@ async def storm(folder: Path, seconds: float, pace: Pace, servers: int = 2) -> R
             "DONT_FAKE_MONOTONIC": "1",
         }
     async with AsyncExitStack() as stack:
-        disk = stack.enter_context(small_disk())
+        disk = stack.enter_context(small_disk(seconds))
         place = disk / "postgres" if disk is not None else None
         one = await stack.enter_async_context(
             deployed(folder, servers=servers, settings=settings, postgres_folder=place)
