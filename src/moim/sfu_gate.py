@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from yarl import URL
 
+from moim.live.drain import LOOK_S
 from moim.live.placing import Placing
 from moim.media.sfu import TRIAL_ROOM
 from moim.meeting.errors import ErrorCode, Unavailable
@@ -31,7 +32,6 @@ GONE: Final = 1012
 JOIN_S: Final = 5.0
 """So long a join takes at most, as a rule: a client whose signalling ends in the middle of one
 waits for its media in vain (LiveKit's SDKs for 15 s) before it tries again."""
-_LOOK_S: Final = 0.1
 _KEPT: Final = ("authorization", "user-agent", "origin")
 _log = structlog.get_logger("moim.sfu")
 
@@ -52,7 +52,7 @@ class SfuGate:
         while (now := time.monotonic()) < deadline:
             if all(now - since > JOIN_S for since in self._passing.values()):
                 return
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(LOOK_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a LiveKit client here, or pass it on."""

@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 
-from playwright.async_api import WebSocketRoute, expect
+from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.browser.chatting import answer, field, message, messages, open_chat, said, write, writer
 from tests.browser.party import Party
@@ -149,33 +150,44 @@ async def test_a_message_whose_answer_was_lost_is_saved_once(
         await expect(messages(person)).to_have_count(1)
 
 
+async def refusing(
+    page: Page, command: str, code: Callable[[], str | None]
+) -> list[WebSocketRoute]:
+    """Stands before the server and refuses a command as long as there is a code for it; gives the
+    sockets that the page opens."""
+    sockets: list[WebSocketRoute] = []
+
+    def speak(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        sockets.append(socket)
+
+        def say(told: str | bytes) -> None:
+            asked = re.match(rf'42(\d+)\["{command}"', told) if isinstance(told, str) else None
+            refusal = code() if asked else None
+            if asked is None or refusal is None:
+                server.send(told)
+                return
+            answer = [{"ok": False, "error": {"code": refusal, "message": "Not now."}}]
+            socket.send(f"43{asked[1]}{json.dumps(answer)}")
+
+        socket.on_message(say)
+
+    await page.route_web_socket("**/socket.io/**", speak)
+    return sockets
+
+
 async def test_a_message_for_which_the_server_was_too_busy_is_sent_again_by_itself(
     party: Party, room: Links
 ) -> None:
     mina = await party.person(devices=())
-    refused: list[str] = []
-
-    def speak(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-
-        def say(told: str | bytes) -> None:
-            sent = re.match(r'42(\d+)\["chat\.send"', told) if isinstance(told, str) else None
-            if sent is None or len(refused) == 2:
-                server.send(told)
-                return
-            refused.append(sent[1])
-            answer = [{"ok": False, "error": {"code": "busy", "message": "The server is busy."}}]
-            socket.send(f"43{sent[1]}{json.dumps(answer)}")
-
-        socket.on_message(say)
-
-    await mina.page.route_web_socket("**/socket.io/**", speak)
+    codes = ["busy", "busy"]
+    await refusing(mina.page, "chat.send", lambda: codes.pop() if codes else None)
     await mina.open(room.guest)
     await mina.join("Mina")
     await open_chat(mina)
     await write(mina, "in the crowd")
     await expect(message(mina, "in the crowd")).to_have_count(1)
-    assert len(refused) == 2
+    assert codes == []
     await expect(messages(mina)).to_have_count(1)
 
 
@@ -183,30 +195,13 @@ async def test_who_cannot_have_their_seat_back_yet_stays_in_the_call_and_comes_b
     party: Party, room: Links
 ) -> None:
     mina = await party.person(devices=())
-    sockets: list[WebSocketRoute] = []
-    codes = ["storage_full", "internal", "rate_limited"]
-
-    def speak(socket: WebSocketRoute) -> None:
-        server = socket.connect_to_server()
-        sockets.append(socket)
-
-        def say(told: str | bytes) -> None:
-            joins = (
-                re.match(r'42(\d+)\["participant\.join"', told) if isinstance(told, str) else None
-            )
-            if joins is None or len(sockets) == 1 or not codes:
-                server.send(told)
-                return
-            answer = [{"ok": False, "error": {"code": codes.pop(0), "message": "Not now."}}]
-            socket.send(f"43{joins[1]}{json.dumps(answer)}")
-
-        socket.on_message(say)
-
-    await mina.page.route_web_socket("**/socket.io/**", speak)
+    codes: list[str] = []
+    sockets = await refusing(mina.page, "participant.join", lambda: codes.pop() if codes else None)
     await mina.open(room.guest)
     await mina.join("Mina")
     await open_chat(mina)
     await field(mina).fill("half a sentence")
+    codes += ["storage_full", "internal", "rate_limited"]
     await sockets[0].close()
 
     async def refused_thrice() -> bool:

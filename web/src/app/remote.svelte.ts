@@ -1,8 +1,12 @@
 import { Playback } from "../media/playback.ts";
-import type { MediaSession, Peer, RemoteTrack, Source } from "../media/session.ts";
+import {
+  keyOf,
+  type MediaSession,
+  type Peer,
+  type RemoteTrack,
+  type Source,
+} from "../media/session.ts";
 import { RemoteVoices } from "../media/speaking.ts";
-
-const keyOf = (identity: string, source: Source): string => `${identity} ${source}`;
 
 /** What comes from the others, as state that a screen can follow. */
 export class RemoteMedia {

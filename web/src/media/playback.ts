@@ -6,7 +6,7 @@
  * again: one that has played by a tap may go on playing where a new one would be refused (iOS).
  */
 import { Emitter } from "./events";
-import { kindOf, type MediaSession, type RemoteTrack } from "./session";
+import { keyOf, kindOf, type MediaSession, type RemoteTrack } from "./session";
 
 export interface PlaybackEvents {
   /** True while the browser keeps somebody's sound back. */
@@ -36,13 +36,13 @@ export class Playback extends Emitter<PlaybackEvents> {
     for (const track of session.remoteTracks()) this.play(track);
     const off = session.on("track", ({ change, track }) => {
       if (change === "added") this.play(track);
-      else if (change === "removed") this.stop(keyOf(track));
+      else if (change === "removed") this.stop(keyOfTrack(track));
     });
     this.unfollow.add(off);
     return () => {
       off();
       this.unfollow.delete(off);
-      for (const track of session.remoteTracks()) this.stop(keyOf(track));
+      for (const track of session.remoteTracks()) this.stop(keyOfTrack(track));
     };
   }
 
@@ -86,8 +86,8 @@ export class Playback extends Emitter<PlaybackEvents> {
 
   private play(track: RemoteTrack): void {
     if (kindOf(track.source) !== "audio") return;
-    const element = this.playing.get(keyOf(track)) ?? this.idle.pop() ?? this.make();
-    this.playing.set(keyOf(track), element);
+    const element = this.playing.get(keyOfTrack(track)) ?? this.idle.pop() ?? this.make();
+    this.playing.set(keyOfTrack(track), element);
     element.muted = this.muted;
     element.srcObject = track.stream;
     void this.start(element);
@@ -130,7 +130,7 @@ export class Playback extends Emitter<PlaybackEvents> {
   }
 }
 
-const keyOf = ({ identity, source }: RemoteTrack): string => `${identity} ${source}`;
+const keyOfTrack = ({ identity, source }: RemoteTrack): string => keyOf(identity, source);
 
 /**
  * Shows a stream in a video element without its sound (`Playback` has that); the returned

@@ -5,7 +5,7 @@
  * A track stays as it is, only nothing comes: looked at again, it goes on without a negotiation.
  */
 import { Hiding } from "./hiding";
-import { isSource, kindOf, SOURCES, type Source, type TileSize } from "./session";
+import { isSource, keyOf, kindOf, SOURCES, type Source, type TileSize } from "./session";
 
 /** Of the messages on the data channel: `{spare: [source, ...]}`, all that is not needed. */
 export const WISH_TOPIC = "wish";
@@ -18,7 +18,7 @@ export class Wishes {
 
   show(identity: string, source: Source, size: TileSize): void {
     if (kindOf(source) !== "video") return;
-    const key = `${identity} ${source}`;
+    const key = keyOf(identity, source);
     if (size === "hidden") this.hiding.hide(key, () => this.set(identity, source, true));
     else {
       this.hiding.seen(key);
@@ -37,7 +37,7 @@ export class Wishes {
 
   forget(identity: string): void {
     this.spared.delete(identity);
-    for (const source of SOURCES) this.hiding.seen(`${identity} ${source}`);
+    for (const source of SOURCES) this.hiding.seen(keyOf(identity, source));
   }
 
   private set(identity: string, source: Source, spare: boolean): void {
