@@ -289,7 +289,10 @@ async def storm(folder: Path, seconds: float, pace: Pace, servers: int = 2) -> R
         await asyncio.sleep(pace.rest_s)
         stop.set()
         await asyncio.wait_for(asyncio.gather(*talking), SETTLE_S)
-        messages = await talkers[0].history()
+        late = await new_browser(one.servers[0].origin)
+        stack.push_async_callback(late.aclose)
+        async with Caller(late, slug, "reader") as reader:
+            messages = await reader.history()
         acknowledged = {text: seq for one in talkers for text, seq in one.acknowledged.items()}
         recoveries = [ms for talker in talkers for ms in talker.recoveries_ms]
     return Report(
