@@ -23,11 +23,13 @@ from tests.cluster.test_sfu_rooms import (
     DARK,
     OPERATOR,
     PATIENCE_S,
+    SPLIT,
     STOPS_S,
     door_of,
     those_on,
     visit,
 )
+from tests.sfu.clients.browser import chromium, tabs
 from tests.sfu.clients.sdk import Person, people
 from tests.waiting import until
 
@@ -119,6 +121,41 @@ async def test_livekit_clients_of_a_stopped_server_see_and_hear_each_other_again
         new = other_than(deployment, old)
         assert await those_on(new, slug) == {"ann", "bob"}
         assert "join_refused" not in new.said(), "the first attempt was the last"
+
+
+@pytest.mark.browser
+async def test_livekit_clients_in_pages_of_a_stopped_server_meet_again_on_the_other(
+    deployment: Deployment,
+) -> None:
+    slug = (await deployment.servers[0].create_room()).slug
+    door = door_of(deployment.proxy.origin, slug)
+    async with chromium() as browser, tabs(browser, "ann", "bob") as (ann, bob):
+
+        async def both_see() -> None:
+            await asyncio.gather(bob.sees("ann", DARK), ann.sees("bob", SPLIT))
+
+        began_s = time.monotonic()
+        for tab in (ann, bob):
+            await tab.join(door)  # type: ignore[arg-type]
+        await ann.show(DARK)
+        await bob.show(SPLIT)
+        await both_see()
+        usual_s = time.monotonic() - began_s
+        old = await place_of(deployment, slug, {"ann", "bob"})
+        stopping = asyncio.create_task(old.stop(STOPS_S))
+        for tab in (ann, bob):
+            await tab.shall("me.events.at(-1) === 'Reconnected'")
+        await both_see()
+        away_s = max(
+            [await tab.ask("performance.now() - me.times_ms[0]") / 1000 for tab in (ann, bob)]
+        )
+        said = f"pages away for {away_s:.2f} s; to meet took {usual_s:.2f} s"
+        print(said)  # noqa: T201 - shown by `pytest -s`
+        assert away_s < max(BACK_S, 2 * usual_s), said
+        assert await stopping == 0
+        for tab in (ann, bob):
+            assert await tab.events() == ["Reconnecting", "Reconnected"], "interrupted once"
+        assert await those_on(other_than(deployment, old), slug) == {"ann", "bob"}
 
 
 async def test_whoever_joins_while_a_server_stops_is_let_in(deployment: Deployment) -> None:

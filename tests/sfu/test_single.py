@@ -1,6 +1,7 @@
 """One peer connection: what a client that joins with a join_request sends and is sent."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -18,7 +19,13 @@ from moim.sfu import sdp
 from tests.sfu.fakes import Client, Server, media_lines, offer
 
 
-def join(server: Server, identity: str, *sections: list[str], **request: Any) -> Client:
+def join(
+    server: Server,
+    identity: str,
+    *sections: list[str],
+    claims: Mapping[str, Any] | None = None,
+    **request: Any,
+) -> Client:
     """Join as livekit-client does, with a first offer when there are sections."""
     request.setdefault("client_info", ClientInfo(sdk=ClientInfo.JS, protocol=16))
     settings = ConnectionSettings(auto_subscribe=True)
@@ -27,7 +34,7 @@ def join(server: Server, identity: str, *sections: list[str], **request: Any) ->
         message.publisher_offer.CopyFrom(described(1, *sections))
     wrapped = WrappedJoinRequest(join_request=message.SerializeToString())
     text = base64.urlsafe_b64encode(wrapped.SerializeToString()).decode()
-    return server.join(identity, query={"join_request": text})
+    return server.join(identity, query={"join_request": text}, **(claims or {}))
 
 
 def described(number: int, *sections: list[str]) -> SessionDescription:

@@ -43,7 +43,7 @@ class Announcements:
         frame = _frame([participant])
         for other in list(self._room.participants.values()):
             if other is participant or not (patient or participant.hidden):
-                _send(other, frame)
+                other.tell(frame)
         if patient and not participant.hidden:
             self._waiting[participant.sid] = participant
             if self._timer is None:
@@ -70,14 +70,9 @@ class Announcements:
         for start in range(0, len(news), MOST_IN_ONE):
             frame = _frame(news[start : start + MOST_IN_ONE])
             for other in list(room.values()):
-                _send(other, frame)
+                other.tell(frame)
 
 
 def _frame(participants: list[Participant]) -> Frame:
     infos = [who.info() for who in participants]
     return Frame(SignalResponse(update=ParticipantUpdate(participants=infos)))
-
-
-def _send(participant: Participant, frame: Frame) -> None:
-    if participant.signals is not None:
-        participant.signals.send(frame)

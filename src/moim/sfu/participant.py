@@ -109,6 +109,8 @@ class Participant:
         self.settings: dict[str, Settings] = {}
         self.allows: SubscriptionPermission = SubscriptionPermission(all_participants=True)
         self.timers: dict[str, Timer] = {}
+        self.held: list[Frame] | None = None
+        """What it is told of others once it has settled; None when it is told at once."""
 
     @property
     def protocol(self) -> int:
@@ -126,8 +128,7 @@ class Participant:
     def takes_tracks(self) -> bool:
         """Whether tracks may be brought to it.
 
-        With one peer connection they are in the first answer already: that saves a negotiation,
-        and livekit-client 2.23 loses the event of a track that comes just after it reconnected.
+        With one peer connection they are in the first answer already: that saves a negotiation.
         """
         if self.single:
             return self.state in (ParticipantInfo.JOINED, ParticipantInfo.ACTIVE)
@@ -172,6 +173,19 @@ class Participant:
         """Send to this participant alone; while it is away there is nothing to send to."""
         if self.signals is not None:
             self.signals.send(Frame(response))
+
+    def tell(self, frame: Frame) -> None:
+        """Send what several are told, now or once it has settled."""
+        if self.held is not None:
+            self.held.append(frame)
+        elif self.signals is not None:
+            self.signals.send(frame)
+
+    def settle(self) -> None:
+        """Send what was held back, in its order, and hold nothing back any more."""
+        held, self.held = self.held or (), None
+        for frame in held:
+            self.tell(frame)
 
     def ask_to_leave(self, reason: DisconnectReason, action: LeaveRequest.Action) -> None:
         """Tell the client to go, and whether it is to come back and how."""

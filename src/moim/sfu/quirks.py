@@ -41,6 +41,17 @@ def announces_codec_late(client: ClientInfo) -> bool:
     return client.sdk == ClientInfo.GO
 
 
+def loses_news_on_return(client: ClientInfo) -> bool:
+    """Say whether news are lost on who connects anew, until it has settled.
+
+    livekit-client 2.23 says `Reconnected` as soon as its connection is up, and waits until two
+    seconds after the answer to its join before it takes itself for reconnected: what it would tell
+    the page in between (`TrackSubscribed`, `ParticipantConnected`) it keeps, and never tells.
+    Source: livekit-client, RTCEngine.ts `waitForPCReconnected`, Room.ts `emitWhenConnected`.
+    """
+    return client.sdk in (ClientInfo.JS, ClientInfo.REACT_NATIVE)
+
+
 def makes_up_track_ids(client: ClientInfo) -> bool:
     """Say whether ids of tracks are not those of `msid`: the stream has to name the track then."""
     return _is(client, "firefox")

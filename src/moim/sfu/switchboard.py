@@ -164,6 +164,7 @@ class Switchboard:
         if (
             track.sid in participant.subscriptions
             or participant.downlink is None
+            or participant.held is not None
             or not self._wanted(participant, track)
             or self._at_limit(participant, track)
         ):

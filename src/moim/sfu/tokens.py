@@ -74,6 +74,8 @@ class Claims(_Claims):
     expires_s: float = 0
     not_before_s: float = 0
     key: str = ""
+    returning: bool = False
+    """Ours alone, in tokens that a participant was given for when it connects anew."""
 
 
 class Keys:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 PING_INTERVAL_S: Final = 5
 PING_TIMEOUT_S: Final = 15
 REFRESH_EVERY_S: Final = 300
+SETTLE_S: Final = 2.5
+"""From the answer to a join until a client that loses news on return tells them: two seconds, and
+what a busy page may be late."""
 SHORTEST_TOKEN_S: Final = 600
 _SIF_TRAILER_BYTES: Final = 16
 
@@ -74,6 +77,9 @@ class Welcome:
         for request in wish.add_tracks:
             add_track(world, room, participant, request)
         room.switchboard.reconcile(participant)
+        if wish.claims.returning and quirks.loses_news_on_return(participant.client):
+            participant.held = []
+            self._settle_later(participant)
         if wish.offer is not None:
             participant.uplink.offer(wish.offer)
         if isinstance(participant.downlink, SubscriberLink):
@@ -131,6 +137,7 @@ class Welcome:
                 "metadata": participant.metadata,
                 "attributes": dict(participant.attributes),
                 "video": grant_with(participant.grant, participant.permission),
+                "returning": True,
             }
         )
         left_s = participant.claims.expires_s - world.clock.wall_s()
@@ -139,6 +146,18 @@ class Welcome:
         participant.start_timer(
             "refresh", world.clock.later(REFRESH_EVERY_S, lambda: self.refresh_token(participant))
         )
+
+    def _settle_later(self, participant: Participant) -> None:
+        timer = self._world.clock.later(SETTLE_S, lambda: self._settle(participant))
+        participant.start_timer("settle", timer)
+
+    def _settle(self, participant: Participant) -> None:
+        """Tell and bring what was held back, or wait on for who is not connected yet."""
+        if participant.state != ParticipantInfo.ACTIVE:
+            self._settle_later(participant)
+            return
+        participant.settle()
+        self._room.switchboard.reconcile(participant)
 
     def ensure_downlink(self, participant: Participant) -> None:
         """Give a connection to somebody who joined without, and may subscribe now."""
