@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from moim import platform
 from moim.front import secure_origin
@@ -40,6 +41,13 @@ def last_url(settings: Settings) -> str:
         if kept.startswith(("http://", "https://")):
             return kept
     return own_url(settings)
+
+
+def last_port(settings: Settings) -> int:
+    """Give the port of this machine that a server of this data folder last had."""
+    if settings.public_url or settings.domain:
+        return settings.port
+    return urlsplit(last_url(settings)).port or settings.port
 
 
 def _keep_url(settings: Settings, url: str) -> None:

@@ -384,12 +384,13 @@ def settings(
 def trust(data_dir: DataDir = None) -> None:
     """Show how each system learns to trust the local CA of `moim --lan`."""
     from moim import lan
+    from moim.addresses import last_port
 
     settings = load_settings(data_dir=data_dir)
     certificate = settings.ca_certificate
     if not certificate.exists():
         raise SettingsError("There is no local CA yet: `moim --lan` makes it.")
-    url = lan.lan_urls(lan.this_host(), settings.port, settings.root_path)[0]
+    url = lan.lan_urls(lan.this_host(), last_port(settings), settings.root_path)[0]
     _say(lan.TRUST_TEXT.format(url=f"{url}/moim-ca.crt", fingerprint=lan.fingerprint(certificate)))
 
 

@@ -197,10 +197,11 @@ def test_how_to_trust_the_ca_is_shown_once_there_is_one(moim: Run, tmp_path: Pat
     assert code == 2
     assert "moim --lan" in err
     made = ensure_certificates(lan.lan_folder(tmp_path / "data"), LanHost("kitchen", ()), NOW)
+    (tmp_path / "data" / "address").write_text("http://localhost:4123\n", encoding="utf-8")
     code, out, _ = moim("trust")
     assert code == 0
+    assert ":4123/moim-ca.crt" in out, "the running server's port, not that of the settings"
     assert lan.fingerprint(made.ca) in out
-    assert "/moim-ca.crt" in out
     for system in ("Windows", "macOS", "iOS", "Android", "Linux", "Firefox"):
         assert system in out
 
