@@ -5,6 +5,9 @@ import { readJson, write } from "../../app/store.ts";
 import { Thumbnails } from "../../app/thumbnails.svelte.ts";
 import type { Image } from "../../wire/types.gen.ts";
 
+/** What trying again does not change: the picture itself is refused. */
+const OF_THE_PICTURE = new Set(["image_type_refused", "image_too_large", "image_unreadable"]);
+
 export const ACCEPTED = ["image/jpeg", "image/png", "image/webp", "image/gif"] as const;
 
 /** The one picture that waits to be sent with the message being written. */
@@ -14,6 +17,8 @@ export class Attachment {
   progress = $state(0);
   state = $state<"none" | "uploading" | "ready" | "failed">("none");
   failure = $state("");
+  /** Whether it may go better another time. */
+  passing = $state(false);
   image = $state.raw<Image | null>(null);
   #file: File | null = null;
   #abort: AbortController | null = null;
@@ -98,6 +103,7 @@ export class Attachment {
   #fail(code: string): void {
     this.state = "failed";
     this.failure = refusalOf(code).text();
+    this.passing = !OF_THE_PICTURE.has(code);
   }
 }
 
