@@ -32,10 +32,16 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def moim_server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[MoimServer]:
-    """A server with an empty data folder; an indirect parameter holds settings for it."""
-    server = MoimServer(tmp_path, getattr(request, "param", None))
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def moim_server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> AsyncIterator[MoimServer]:
+    """One server for the tests of a module, each in a room of its own.
+
+    An indirect parameter holds settings for one that only those with the same parameter share.
+    """
+    settings = {"MOIM_ROOMS_PER_HOUR": "1000", **getattr(request, "param", {})}
+    server = MoimServer(tmp_path_factory.mktemp("moim"), settings)
     await server.start()
     yield server
     await server.kill()
@@ -43,7 +49,9 @@ async def moim_server(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIt
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def room(moim_server: MoimServer) -> Links:
-    """A room of that server."""
+    """A room of that server, which a test before may have left stopped."""
+    if not moim_server.runs:
+        await moim_server.start()
     return await moim_server.create_room()
 
 

@@ -1,9 +1,6 @@
 """Devices in the middle of a call: switched, unplugged, heard, held, reached by the keyboard."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 from playwright.async_api import Locator, async_playwright, expect
 
 from tests.browser.chromium import launch
@@ -101,15 +98,6 @@ COUNT_NEGOTIATIONS = """
   }
 }
 """
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def moim_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MoimServer]:
-    """One server for all of these; each test has a room of its own."""
-    server = MoimServer(tmp_path_factory.mktemp("devices"), {"MOIM_ROOMS_PER_HOUR": "1000"})
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def in_a_call(party: Party, room: Links) -> tuple[Person, Person]:

@@ -1,10 +1,8 @@
 """Before joining: nothing is asked or opened before a click, no broken device blocks the door."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, Route, async_playwright, expect
 
 from moim.http.text import TEXTS
@@ -39,15 +37,6 @@ DENIED = ("NotAllowedError", "Permission denied")
 MISSING = ("NotFoundError", "Requested device not found")
 BUSY = ("NotReadableError", "Could not start video source")
 SYSTEM = ("NotAllowedError", "Permission denied by system")
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def moim_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MoimServer]:
-    """One server for all of these; each test has a room of its own."""
-    server = MoimServer(tmp_path_factory.mktemp("prejoin"), {"MOIM_ROOMS_PER_HOUR": "1000"})
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def visitor(party: Party, room: Links, **options: Any) -> Person:

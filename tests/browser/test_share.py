@@ -1,15 +1,13 @@
 """A shared screen: seen on the stage, with its sound, sharp or smooth, and over when it is over."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.party import Party
 from tests.browser.person import Person, until
-from tests.browser.server import Links, MoimServer
+from tests.browser.server import Links
 from tests.browser.test_call import MADE, two_in_a_call
 from tests.browser.words import said
 
@@ -71,15 +69,6 @@ async () => {
   return sizes;
 }
 """
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def moim_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MoimServer]:
-    """One server for all of these; each test has a room of its own."""
-    server = MoimServer(tmp_path_factory.mktemp("share"), {"MOIM_ROOMS_PER_HOUR": "1000"})
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def two_with_screens(party: Party, room: Links) -> tuple[Person, Person]:

@@ -1,18 +1,18 @@
 """One browser with two tabs, a reload, the door that is shut, and the end of a meeting."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.party import Party
 from tests.browser.person import Person
-from tests.browser.server import Links, MoimServer
+from tests.browser.server import Links
 from tests.browser.test_call import CONNECTIONS, become_host, open_person, quiet, two_in_a_call
 from tests.browser.words import REGION, said
 
+# The door is shut when two are inside.
+pytestmark = pytest.mark.parametrize("moim_server", [{"MOIM_MAX_PARTICIPANTS": "2"}], indirect=True)
 PLAYING = """
 () => [...document.querySelectorAll("audio")].filter((a) => a.srcObject && !a.paused && !a.muted)
   .length
@@ -20,18 +20,6 @@ PLAYING = """
 LIVE = """
 () => testPeers.flatMap((p) => p.getSenders()).filter((s) => s.track?.readyState === "live").length
 """
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def moim_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MoimServer]:
-    """One server for all of these; each test has a room of its own."""
-    server = MoimServer(
-        tmp_path_factory.mktemp("tabs"),
-        {"MOIM_ROOMS_PER_HOUR": "1000", "MOIM_MAX_PARTICIPANTS": "2"},
-    )
-    await server.start()
-    yield server
-    await server.kill()
 
 
 async def knocks(person: Person, room: Links, name: str) -> None:
