@@ -58,10 +58,13 @@ async def test_whoever_had_trouble_is_back_and_nobody_is_there_twice(
         assert await bob.events() == []
         await ann.call("say", "still here", "t", None)
 
+        told: list[object] = []
+
         async def written() -> bool:
+            told[:] = [await bob.ask("me.data"), await ann.events()]
             return bool(await bob.ask("me.data.length") == 1)
 
-        await until(written, lambda: "the data channel did not come back")
+        await until(written, lambda: f"the data channel did not come back: {told}")
 
 
 @pytest.mark.parametrize(
