@@ -19,14 +19,11 @@ def server() -> Server:
 def come_anew(server: Server, identity: str, **about: object) -> Client:
     """With the token that a participant is given for it."""
     before = server.keys.verify(server.join(identity).signals.of("refresh_token")[0])
-    client = server.join(identity, returning=before.returning, **about)
-    answer_offers(server, client)
-    server.connect(client)
-    return client
+    return come(server, identity, returning=before.returning, **about)
 
 
-def come(server: Server, identity: str) -> Client:
-    client = server.join(identity)
+def come(server: Server, identity: str, **about: object) -> Client:
+    client = server.join(identity, **about)
     answer_offers(server, client)
     server.connect(client)
     return client

@@ -61,8 +61,9 @@ async def test_whoever_had_trouble_is_back_and_nobody_is_there_twice(
         told: list[object] = []
 
         async def written() -> bool:
-            told[:] = [await bob.ask("me.data"), await ann.events()]
-            return bool(await bob.ask("me.data.length") == 1)
+            data = await bob.ask("me.data")
+            told[:] = [data, await ann.events()]
+            return len(data) == 1
 
         await until(written, lambda: f"the data channel did not come back: {told}")
 
