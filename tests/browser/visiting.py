@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from livekit import api
-from playwright.async_api import expect
+from livekit.protocol.rtc import LeaveRequest, SignalResponse
+from playwright.async_api import WebSocketRoute, expect
 
 from tests.browser.person import Person, until
 from tests.browser.server import Links, MoimServer
@@ -34,6 +35,27 @@ class BotDoor:
         video = api.VideoGrants(**{"room_join": True, "room": self.room.slug, **grants})
         made = api.AccessToken(KEY, SECRET).with_identity(identity).with_name(identity.title())
         return made.with_grants(video).to_jwt()
+
+
+class Signals:
+    """Somebody's signalling connections to the SFU, through which the test may speak too."""
+
+    def __init__(self) -> None:
+        self._newest: WebSocketRoute | None = None
+
+    async def listen(self, person: Person) -> None:
+        """Before their page is opened."""
+        await person.page.route_web_socket("**/livekit/rtc/**", self._opened)
+
+    def _opened(self, socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        self._newest = socket
+
+    def start_anew(self) -> None:
+        """As a server does that cannot keep the seat: they leave it and take another."""
+        assert self._newest is not None
+        leave = LeaveRequest(can_reconnect=True, action=LeaveRequest.RECONNECT)
+        self._newest.send(SignalResponse(leave=leave).SerializeToString())
 
 
 async def plane(person: Person) -> str:

@@ -56,16 +56,9 @@ async def test_whoever_had_trouble_is_back_and_nobody_is_there_twice(
         assert (await ann.call("sid") == before) is same_seat
         assert await bob.call("others") == ["ann"]
         assert await bob.events() == []
+        await ann.shall("me.sends()")
         await ann.call("say", "still here", "t", None)
-
-        told: list[object] = []
-
-        async def written() -> bool:
-            data = await bob.ask("me.data")
-            told[:] = [data, await ann.events()]
-            return len(data) == 1
-
-        await until(written, lambda: f"the data channel did not come back: {told}")
+        await bob.shall("me.data.length === 1")
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ export class SfuSession implements MediaSession {
       },
     );
     this.sending = new SfuSending(this.line, this.locals, this.emitter);
-    this.channels = new SfuData(this.line.room, (identity) => this.tell(identity));
+    this.channels = new SfuData(this.line, (identity) => this.tell(identity));
     this.line.onstate = () => this.tellAll();
     this.line.onfresh = () => this.begin();
     this.line.room

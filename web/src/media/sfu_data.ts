@@ -1,8 +1,8 @@
 /** The data of a call on an SFU: channels to each participant, all over one connection. */
-import type { Room } from "livekit-client";
 import { DataChannels } from "./data";
-import type { DataPort } from "./session";
+import { MediaError, type DataPort } from "./session";
 import { SfuChannels } from "./sfu_channels";
+import type { SfuLine } from "./sfu_line";
 
 /** An SFU holds what a slow reader has not taken, and puts out whom it would hold too much for. */
 const WINDOW_BYTES = 1024 * 1024;
@@ -14,7 +14,7 @@ export class SfuData {
 
   /** `changed` is called when there is a way to somebody, or no longer. */
   constructor(
-    private readonly room: Room,
+    private readonly line: SfuLine,
     changed: (identity: string) => void,
   ) {
     this.channels = new DataChannels(changed);
@@ -34,9 +34,9 @@ export class SfuData {
 
   attach(identity: string): void {
     if (this.lines.has(identity)) return;
-    const line = new SfuChannels(
+    const line: SfuChannels = new SfuChannels(
       identity,
-      (to, topic, data, lossy) => this.packet(to, topic, data, lossy),
+      (to, topic, data, lossy) => this.packet(line, to, topic, data, lossy),
       (channel) => this.channels.came(identity, channel),
     );
     this.lines.set(identity, line);
@@ -60,16 +60,21 @@ export class SfuData {
   }
 
   private packet(
+    line: SfuChannels,
     to: string,
     topic: string,
     data: Uint8Array<ArrayBuffer>,
     lossy: boolean,
   ): Promise<void> {
     const options = { reliable: !lossy, topic, destinationIdentities: [to] };
-    const { localParticipant } = this.room;
+    const { localParticipant } = this.line.room;
     if (lossy) return localParticipant.publishData(data, options);
     // In the order in which they were given.
-    const sent = this.packets.then(() => localParticipant.publishData(data, options));
+    const sent = this.packets.then(async () => {
+      await this.line.clear;
+      if (this.lines.get(to) !== line) throw new MediaError("closed");
+      await localParticipant.publishData(data, options);
+    });
     this.packets = sent.catch(() => undefined);
     return sent;
   }

@@ -4,6 +4,7 @@
  */
 import {
   DisconnectReason,
+  EngineEvent,
   LogLevel,
   Room,
   RoomEvent,
@@ -47,6 +48,8 @@ export class SfuLine {
   /** A way is tried that is not the last one: where nobody answers, nothing is lost yet. */
   private hasAnother = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private mended: Promise<void> = Promise.resolve();
+  private mending: (() => void) | null = null;
 
   constructor(
     private readonly access: () => Promise<Access>,
@@ -62,10 +65,11 @@ export class SfuLine {
     });
     this.room
       .on(RoomEvent.SignalConnected, () => (this.answered = true))
-      .on(RoomEvent.Reconnecting, () => this.become("reconnecting"))
-      .on(RoomEvent.SignalReconnecting, () => this.become("reconnecting"))
+      .on(RoomEvent.Reconnecting, () => this.trouble())
+      .on(RoomEvent.SignalReconnecting, () => this.trouble())
       .on(RoomEvent.Reconnected, () => this.become("connected"))
       .on(RoomEvent.Disconnected, (reason) => {
+        this.mending?.();
         if (this.closed || (this.hasAnother && !this.answered)) return;
         this.become("reconnecting");
         if (reason === undefined || !FINAL.has(reason)) this.again();
@@ -140,6 +144,32 @@ export class SfuLine {
     this.closed = true;
     clearTimeout(this.timer);
     void this.room.disconnect(false);
+  }
+
+  /**
+   * Resolves when data would leave. While LiveKit's client mends a connection, and for up to two
+   * seconds after it said `Reconnected`, it takes reliable data and may never send them.
+   */
+  get clear(): Promise<void> {
+    return this.mended;
+  }
+
+  private trouble(): void {
+    this.become("reconnecting");
+    if (this.mending !== null) return;
+    this.mended = new Promise((resolve) => {
+      this.mending = () => {
+        this.mending = null;
+        resolve();
+      };
+    });
+    const { engine } = this.room;
+    const mended = (): void => {
+      engine.off(EngineEvent.Resumed, mended).off(EngineEvent.Restarted, mended);
+      // It says so a moment before it is so.
+      setTimeout(() => this.mending?.());
+    };
+    engine.on(EngineEvent.Resumed, mended).on(EngineEvent.Restarted, mended);
   }
 
   private again(): void {
