@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, WebSocketRoute, expect
 
 from tests.browser.party import Party
 from tests.browser.person import Person, until
@@ -91,6 +91,35 @@ async def test_a_server_that_dies_in_the_middle_of_a_move_costs_nobody_the_call(
     await until(stays, "the move has ended", 25)
     assert await plane(mina) == "mesh"
     await see_and_hear(mina, jun)
+
+
+@pytest.mark.parametrize("moim_server", [{"MOIM_SFU_UDP_PORT": "0"}], indirect=True)
+async def test_a_server_that_is_away_while_the_way_to_the_sfu_is_tried_says_nothing_of_that_way(
+    party: Party, moim_server: MoimServer, room: Links
+) -> None:
+    party.troubles.allow(*SERVER_AWAY)
+    mina = await party.person(devices=())
+    tried: list[WebSocketRoute] = []
+
+    def opened(socket: WebSocketRoute) -> None:
+        if tried:
+            socket.connect_to_server()
+        tried.append(socket)  # the first one waits for an answer
+
+    await mina.page.route_web_socket("**/livekit/**", opened)
+    await become_host(mina, room)
+    await mina.join("Mina")
+
+    async def is_tried(times: int) -> bool:
+        return len(tried) == times
+
+    await until(lambda: is_tried(1), "the way is tried")
+    await moim_server.kill()
+    await moim_server.start()
+    await expect(mina.page.get_by_test_id("reconnect-bar")).to_have_count(0)
+    await tried[0].close()
+    await until(lambda: is_tried(2), "the way is tried again")
+    assert await mina.page.get_by_test_id("notice").filter(has_text="media server").count() == 0
 
 
 @pytest_asyncio.fixture(loop_scope="session")

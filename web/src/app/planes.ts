@@ -5,6 +5,7 @@ import type { Access } from "../media/sfu_line.ts";
 import { ReliableSignals, type SignalRelay } from "../media/signals.ts";
 import type { RoomLink } from "../wire/link.ts";
 import type { Room } from "../wire/types.gen.ts";
+import { Absence } from "./absence.ts";
 import { iceServers, RelayCredential } from "./relay.ts";
 import { waysIn, type Here } from "./sfu_access.ts";
 
@@ -23,7 +24,9 @@ export class CallPlanes {
   readonly session: MovingSession;
   private readonly relay: RelayCredential;
   private readonly signals = new Set<ReliableSignals>();
+  private readonly absence: Absence;
   private servers: readonly RTCIceServer[];
+  private begun_ms = 0;
 
   constructor(
     private readonly link: RoomLink,
@@ -34,6 +37,7 @@ export class CallPlanes {
   ) {
     const { room } = link;
     this.servers = iceServers(link.ice?.servers ?? []);
+    this.absence = new Absence(link);
     const plane: PlaneName = sfu === null ? "mesh" : "sfu";
     const epoch = room.meeting?.epoch ?? room.epoch;
     this.session = new MovingSession({
@@ -42,8 +46,7 @@ export class CallPlanes {
       epoch,
       make: (to, at) => this.make(to, at),
       ready: (at) => void link.command("plane.ready", { epoch: at }).catch(() => undefined),
-      giveUp: (at, reason) =>
-        void link.command("plane.give_up", { epoch: at, reason }).catch(() => undefined),
+      giveUp: (at, reason) => void this.giveUp(at, reason),
     });
     this.relay = new RelayCredential(link, (servers) => {
       this.servers = servers;
@@ -55,16 +58,41 @@ export class CallPlanes {
     if (meeting) this.session.setPlane(meeting);
   }
 
-  /** Whether this browser reaches the SFU. */
-  async trySfu(): Promise<boolean> {
-    const { trySfu } = await loadSfu();
-    const way = await trySfu(() => this.access(true), { iceServers: [...this.servers] });
-    return way !== "blocked" && way !== "away";
+  /** Whether this browser reaches the SFU; null when the server itself was away meanwhile. */
+  async trySfu(): Promise<boolean | null> {
+    const begun_ms = performance.now();
+    try {
+      const { trySfu } = await loadSfu();
+      const way = await trySfu(() => this.access(true), { iceServers: [...this.servers] });
+      if (way !== "blocked" && way !== "away") return true;
+    } catch {
+      // Its part of the program did not come.
+    }
+    return (await this.wasThereSince(begun_ms)) ? false : null;
   }
 
   private async access(trial: boolean): Promise<Access> {
     const { access } = await this.link.command("plane.access", { trial });
     return waysIn(this.here, access);
+  }
+
+  /**
+   * Whether the server was there all the time. It is asked once more: a connection that broke this
+   * moment is not known to be broken yet.
+   */
+  private async wasThereSince(begun_ms: number): Promise<boolean> {
+    try {
+      await this.access(true);
+    } catch {
+      return false;
+    }
+    return !this.absence.since(begun_ms);
+  }
+
+  private async giveUp(epoch: number, reason: "no_way" | "failed"): Promise<void> {
+    const { begun_ms } = this;
+    const known = reason === "no_way" && !(await this.wasThereSince(begun_ms)) ? "failed" : reason;
+    await this.link.command("plane.give_up", { epoch, reason: known }).catch(() => undefined);
   }
 
   setReachable(up: boolean): void {
@@ -73,11 +101,13 @@ export class CallPlanes {
 
   close(): void {
     this.session.close();
+    this.absence.close();
     for (const signals of this.signals) signals.close();
     this.relay.close();
   }
 
   private async make(plane: PlaneName, epoch: number): Promise<OpenedSession> {
+    this.begun_ms = performance.now();
     return plane === "mesh" ? this.mesh(epoch) : this.through(await loadSfu(), false);
   }
 

@@ -3,7 +3,12 @@ import type { RoomLink } from "../wire/link.ts";
 import type { CallPlanes } from "./planes.ts";
 
 /** When somebody has come in, what matters first is that they see and hear. */
-const TRY_AFTER_MS = 4_000;
+export const TRY_AFTER_MS = 4_000;
+
+export type WaysLink = Pick<RoomLink, "command" | "room" | "status">;
+export type WaysPlanes = Pick<CallPlanes, "trySfu"> & {
+  readonly session: Pick<CallPlanes["session"], "on" | "plane">;
+};
 
 /**
  * Tells the room which ways this browser has: whether it reaches the SFU, tried while the call is
@@ -12,15 +17,15 @@ const TRY_AFTER_MS = 4_000;
 export class Ways {
   private sfu: boolean | null = null;
   private readonly noWay = new Set<string>();
-  private readonly timer: ReturnType<typeof setTimeout> | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly off: () => void;
   private asking = false;
   private closed = false;
 
   constructor(
-    private readonly link: RoomLink,
+    private readonly link: WaysLink,
     private readonly self: string,
-    private readonly planes: CallPlanes,
+    private readonly planes: WaysPlanes,
     hasSfu: boolean,
   ) {
     this.off = planes.session.on("peer", ({ identity, unreachable, state }) => {
@@ -30,7 +35,7 @@ export class Ways {
       else this.noWay.delete(identity);
       if (this.noWay.size !== before) this.reconcile();
     });
-    if (hasSfu) this.timer = setTimeout(() => void this.look(), TRY_AFTER_MS);
+    if (hasSfu) this.lookLater();
   }
 
   /** The seat may be a new one that knows nothing of it yet. */
@@ -55,13 +60,19 @@ export class Ways {
     this.off();
   }
 
+  private lookLater(): void {
+    this.timer = setTimeout(() => void this.look(), TRY_AFTER_MS);
+  }
+
   private async look(): Promise<void> {
-    const found =
-      this.planes.session.plane === "sfu" ? true : await this.planes.trySfu().catch(() => false);
-    // A server that is away says nothing of the way to its SFU.
-    if (this.closed || (!found && this.link.status !== "online")) return;
-    this.sfu = found;
-    this.reconcile();
+    const { planes } = this;
+    const found = planes.session.plane === "sfu" ? true : await planes.trySfu();
+    if (this.closed) return;
+    if (found === null) this.lookLater();
+    else {
+      this.sfu = found;
+      this.reconcile();
+    }
   }
 }
 
