@@ -69,6 +69,8 @@ class Nginx:
         self.port = free_port()
         text = CONFIGURATION.read_text(encoding="utf-8")
         text = text.replace("listen 8080", f"listen 127.0.0.1:{self.port}")
+        self.log = self._folder / "access.log"
+        text = text.replace("/var/log/nginx/access.log", str(self.log))
         text = re.sub(r"moim-(\d):3000", lambda found: _server(ports, int(found[1])), text)
         if not sticky:
             text = re.sub(r"^ *hash .*$", "", text, flags=re.MULTILINE)
@@ -80,7 +82,7 @@ class Nginx:
         around = f"daemon off; pid {self._folder}/nginx.pid; error_log stderr; "
         around += "user root;\n" if free_to_be_root() else "\n"
         around += "events { worker_connections 4096; }\n"
-        around += f"http {{ access_log off; add_header {SERVED_BY} $upstream_addr; {temporary} "
+        around += f"http {{ add_header {SERVED_BY} $upstream_addr; {temporary} "
         around += f"include {self._folder}/moim.conf; }}\n"
         (self._folder / "nginx.conf").write_text(around, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None

@@ -12,7 +12,15 @@ from moim.http.identity import Identities
 from moim.meeting.ids import Identity
 from tests.browser.person import until as until_true
 from tests.chaos.caller import Caller, create_room, new_browser
-from tests.cluster.deployment import SECRET, SERVED_BY, ClusterServer, Deployment, deployed
+from tests.cluster.deployment import (
+    SECRET,
+    SERVED_BY,
+    ClusterServer,
+    Deployment,
+    Nginx,
+    deployed,
+)
+from tests.https.pebble import free_port
 from tests.signalling.server import RefusedConnection, SocketIoClient
 from tests.waiting import until
 
@@ -94,6 +102,19 @@ async def test_with_sticky_sessions_both_transports_reach_everybody(
             assert (await client.inbox.get("chat.sent"))["payload"]["text"] == "to all"
     for server in sticky.servers:
         assert "proxy_not_sticky" not in server.said()
+
+
+async def test_what_lets_somebody_in_is_not_in_the_proxys_log(tmp_path: Path) -> None:
+    proxy = Nginx(tmp_path, [free_port(), free_port()])
+    proxy.start()
+    try:
+        async with httpx.AsyncClient() as browser:
+            await browser.get(f"{proxy.origin}/livekit/rtc?access_token=eyJ0b2tlbg")
+    finally:
+        proxy.stop()
+    logged = proxy.log.read_text(encoding="utf-8")
+    assert '"GET /livekit/rtc" 502' in logged
+    assert "eyJ0b2tlbg" not in logged
 
 
 async def test_without_sticky_sessions_websockets_work_and_polling_is_refused_once(
