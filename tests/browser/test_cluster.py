@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Response, expect
 
 from tests.browser.chatting import message, messages, open_chat, said, write
 from tests.browser.party import Party
-from tests.cluster.deployment import Deployment, deployed
+from tests.browser.person import until
+from tests.browser.proxy import proxy
+from tests.browser.troubles import SERVER_AWAY
+from tests.cluster.deployment import SERVED_BY, Deployment, deployed
 
 LOSSY = Path(__file__).parents[1] / "cluster" / "programs" / "lossy.py"
 WORDS = 15
@@ -60,3 +63,61 @@ async def test_a_call_over_two_servers_comes_up_and_outlives_what_goes_away(
             await party.close()
     for party in parties:
         party.troubles.check()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def behind_a_proxy(tmp_path: Path) -> AsyncIterator[Deployment]:
+    async with deployed(tmp_path) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def office(behind_a_proxy: Deployment) -> AsyncIterator[str]:
+    """Where a network that refuses every WebSocket lets people come in."""
+    async with proxy(behind_a_proxy.proxy.port, websockets=False) as port:
+        yield f"http://localhost:{port}"
+
+
+async def test_who_can_only_poll_stays_when_their_server_goes_and_when_it_is_back(
+    chromium: Browser, behind_a_proxy: Deployment, office: str
+) -> None:
+    """Either time the proxy leads them to another server than the one that has their session."""
+    one = behind_a_proxy
+    room = await one.servers[0].create_room()
+    party = Party(chromium, office)
+    party.troubles.allow(*SERVER_AWAY)
+    mina = await party.person(devices=())
+    served: list[str] = []
+
+    def note(response: Response) -> None:
+        if "transport=polling" in response.url and SERVED_BY in response.headers:
+            served.append(response.headers[SERVED_BY])
+
+    async def writes(words: str) -> str:
+        """Her words are saved; by which server."""
+        del served[:]
+        await write(mina, words)
+        await expect(message(mina, words, "saved")).to_have_count(1, timeout=PATIENCE_MS)
+        return served[-1]
+
+    try:
+        mina.page.on("response", note)
+        await mina.open(room.guest.replace(one.servers[0].origin, office))
+        await mina.join("Mina")
+        await open_chat(mina)
+        first = await writes("by her server")
+        [hers] = [server for server in one.servers if first.endswith(f":{server.port}")]
+        await hers.kill()
+        assert await writes("by the other one") != first
+        await hers.start()
+        del served[:]
+
+        async def is_back() -> bool:
+            return first in served
+
+        await until(is_back, "the proxy leads her to her server again", 30)
+        assert await writes("by hers again") == first
+        await expect(messages(mina)).to_have_count(3)
+    finally:
+        await party.close()
+    party.troubles.check()

@@ -82,6 +82,9 @@ const CONNECT_MS = 8_000;
 const HASTY_ATTEMPTS = 8;
 const HASTY_LAST_MS = 1_000;
 const HASTY_CONNECT_MS = 2_500;
+/** A proxy that leads long polls to another server this often is not about to stop. */
+const MISLED_MOST = 3;
+const MISLED_WITHIN_MS = 60_000;
 /** How long the server may take to answer when the way to it is in doubt. */
 const DOUBT_MS = 1_000;
 /** Refusals of the connection, or of the seat that was ours, that a later attempt may not meet. */
@@ -113,6 +116,8 @@ export class RoomLink extends Emitter<LinkEvents> {
   private retry: ReturnType<typeof setTimeout> | undefined;
   private doubting: ReturnType<typeof setTimeout> | undefined;
   private hurried_ms = -Infinity;
+  /** When the proxy led us to another server than the one that had our session. */
+  private misled_ms: number[] = [];
 
   constructor({ base, slug, token }: LinkOptions) {
     super();
@@ -392,11 +397,27 @@ export class RoomLink extends Emitter<LinkEvents> {
   private failed(error: Error): void {
     this.ready = false;
     const code = (error as { data?: { code?: RefusalCode } }).data?.code;
-    if (code !== undefined && !TRANSIENT.includes(code)) this.refuse(code);
+    if (code === "proxy_not_sticky" && this.mayBeMisled()) {
+      this.become("offline");
+      this.socket.disconnect();
+      this.comeBack();
+    } else if (code !== undefined && !TRANSIENT.includes(code)) this.refuse(code);
     else {
       this.become("offline");
       if (!this.socket.active) this.comeBack();
     }
+  }
+
+  /**
+   * Who has a seat by long polls is led elsewhere when a server goes or comes back: a new session
+   * will stand there. Where the proxy is not set up for polls, none stands for long.
+   */
+  private mayBeMisled(): boolean {
+    if (this.seat === null) return false;
+    const now_ms = performance.now();
+    this.misled_ms = this.misled_ms.filter((at_ms) => now_ms - at_ms < MISLED_WITHIN_MS);
+    this.misled_ms.push(now_ms);
+    return this.misled_ms.length <= MISLED_MOST;
   }
 
   private comeBack(): void {
