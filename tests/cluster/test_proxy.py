@@ -156,8 +156,8 @@ async def test_the_people_of_a_killed_server_come_back_by_the_other_with_their_s
         assert came_back == [False, True, False, True, False]
 
         def lonely_is_gone() -> bool:
-            room = callers[0].room
-            return room is not None and room.find(Identity(lonely.identity)) is None
+            rooms = [caller.room for caller in callers]  # each hears of it by itself
+            return all(room and room.find(Identity(lonely.identity)) is None for room in rooms)
 
         await until(lonely_is_gone, "the seat that nobody came back to ends", GONE_S)
         for caller in callers:
