@@ -106,5 +106,7 @@ def test_with_addresses_of_their_own_browsers_reach_each_server_past_the_proxy()
         settings = Settings(**{known[key]: value for key, value in environment.items()})
         address = urlsplit(settings.node_public_url or "")
         assert one["ports"] == [f"{address.port}:{environment['MOIM_PORT']}"]
+        believed = (address_of(before["proxy"]),)
+        assert settings.trusted_proxies == believed, "nobody else who comes that way is believed"
         addresses.add(address)
     assert len(addresses) == 2

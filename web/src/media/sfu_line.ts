@@ -43,13 +43,17 @@ export class SfuLine {
   onfresh: (() => void) | null = null;
   /** Whether the SFU answered the last attempt, whatever became of it then. */
   answered = false;
+  /**
+   * Resolves when data would leave. While LiveKit's client mends a connection, and for up to two
+   * seconds after it said `Reconnected`, it takes reliable data and may never send them.
+   */
+  clear: Promise<void> = Promise.resolve();
   private closed = false;
   private leaving = false;
   /** A way is tried that is not the last one: where nobody answers, nothing is lost yet. */
   private hasAnother = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private mended: Promise<void> = Promise.resolve();
-  private mending: (() => void) | null = null;
+  private cleared: (() => void) | null = null;
 
   constructor(
     private readonly access: () => Promise<Access>,
@@ -69,7 +73,7 @@ export class SfuLine {
       .on(RoomEvent.SignalReconnecting, () => this.trouble())
       .on(RoomEvent.Reconnected, () => this.become("connected"))
       .on(RoomEvent.Disconnected, (reason) => {
-        this.mending?.();
+        this.cleared?.();
         if (this.closed || (this.hasAnother && !this.answered)) return;
         this.become("reconnecting");
         if (reason === undefined || !FINAL.has(reason)) this.again();
@@ -146,20 +150,12 @@ export class SfuLine {
     void this.room.disconnect(false);
   }
 
-  /**
-   * Resolves when data would leave. While LiveKit's client mends a connection, and for up to two
-   * seconds after it said `Reconnected`, it takes reliable data and may never send them.
-   */
-  get clear(): Promise<void> {
-    return this.mended;
-  }
-
   private trouble(): void {
     this.become("reconnecting");
-    if (this.mending !== null) return;
-    this.mended = new Promise((resolve) => {
-      this.mending = () => {
-        this.mending = null;
+    if (this.cleared !== null) return;
+    this.clear = new Promise((resolve) => {
+      this.cleared = () => {
+        this.cleared = null;
         resolve();
       };
     });
@@ -167,7 +163,7 @@ export class SfuLine {
     const mended = (): void => {
       engine.off(EngineEvent.Resumed, mended).off(EngineEvent.Restarted, mended);
       // It says so a moment before it is so.
-      setTimeout(() => this.mending?.());
+      setTimeout(() => this.cleared?.());
     };
     engine.on(EngineEvent.Resumed, mended).on(EngineEvent.Restarted, mended);
   }
